@@ -1,0 +1,43 @@
+# `make demo` and `make test` do their own set-up. Only relative paths and `python -m`, so that a
+# folder with a space in its name works; the stamps in .venv make the second run quick.
+PYTHON ?=
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.PHONY: demo test lint clean
+
+demo: .venv/installed
+	.venv/bin/python -m experiments.detect --input=docs/astronaut.jpg --output=demo
+
+test: lint
+	.venv/bin/python -m pytest
+
+lint: .venv/installed-dev
+	.venv/bin/python -m ruff check .
+	.venv/bin/python -m ruff format --check .
+
+clean:
+	rm -rf .venv demo build dist *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/installed: setup.cfg pyproject.toml
+	@if ! .venv/bin/python -c '' 2>/dev/null; then \
+	  for python in $(if $(PYTHON),"$(PYTHON)",python3.11 python3 python3.12 python3.13); do \
+	    "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' \
+	      2>/dev/null && break; \
+	    python=; \
+	  done; \
+	  if [ -z "$$python" ]; then \
+	    echo "No Python 3.11 or newer with venv: tried" \
+	      "$(if $(PYTHON),$(PYTHON),python3.11 python3 python3.12 python3.13)." \
+	      "Install one or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; \
+	    exit 1; \
+	  fi; \
+	  echo "Making .venv with $$("$$python" --version)"; \
+	  "$$python" -m venv --clear .venv; \
+	fi
+	.venv/bin/python -m pip install --quiet --editable .
+	@touch $@
+
+.venv/installed-dev: .venv/installed
+	.venv/bin/python -m pip install --quiet --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,124 @@
+"""Samples of a stage as plain files, which training reads without the data sets.
+
+A folder holds `patches.npy`, `kinds.npy`, `boxes.npy` and `landmarks.npy` (see `Samples`) and
+`samples.json`, which says what they are: stage, size and counts, and what their maker adds.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from mtcnn_jax.samples import KINDS, LANDMARK, NEGATIVE, PART, POSITIVE, Samples
+
+__all__ = [
+    "KINDS",
+    "LANDMARK",
+    "NEGATIVE",
+    "PART",
+    "POSITIVE",
+    "Samples",
+    "concatenate",
+    "load_samples",
+    "save_samples",
+]
+
+_DTYPES = Samples(np.uint8, np.int8, np.float32, np.float32)
+
+
+def check_samples(samples: Samples, source: str = "samples") -> None:
+    """Raises ValueError, naming `source`, unless the four arrays fit together."""
+    count = len(samples.kinds)
+    side = samples.patches.shape[1] if samples.patches.ndim == 4 else 0
+    shapes = Samples((count, side, side, 3), (count,), (count, 4), (count, 5, 2))
+    for name, array, dtype, shape in zip(
+        Samples._fields, samples, _DTYPES, shapes, strict=True
+    ):
+        if array.dtype != dtype or array.shape != shape:
+            raise ValueError(
+                f"{source}: {name} is {array.dtype} {list(array.shape)}; "
+                f"accepted is {np.dtype(dtype)} {list(shape)}"
+            )
+    if count and not (0 <= samples.kinds.min() and samples.kinds.max() < len(KINDS)):
+        raise ValueError(f"{source}: kinds hold other values than 0 to {len(KINDS) - 1}")
+
+
+def concatenate(parts: Sequence[Samples]) -> Samples:
+    """One `Samples` of several, in their order.
+
+    Raises:
+        ValueError: if there are none, or their patches differ in size.
+    """
+    sides = {part.patches.shape[1] for part in parts}
+    if len(sides) != 1:
+        raise ValueError(
+            f"patches of {len(parts)} parts are of sides {sorted(sides)}; accepted is one"
+        )
+    return Samples(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
+
+
+def save_samples(
+    folder: str | os.PathLike[str], samples: Samples, info: Mapping[str, object]
+) -> None:
+    """Writes samples to a new folder, which appears only once it is complete.
+
+    Args:
+        folder: where to; its parents are made where missing.
+        samples: what to write.
+        info: what else `samples.json` shall hold, for instance stage, seed and source.
+
+    Raises:
+        FileExistsError: if the folder is there and not empty.
+        ValueError: if the arrays do not fit together.
+    """
+    folder = pathlib.Path(folder)
+    check_samples(samples)
+    if folder.is_dir() and any(folder.iterdir()):
+        raise FileExistsError(f"{folder} is not empty; accepted is a new folder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = pathlib.Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        for name, array in samples._asdict().items():
+            np.save(partial / f"{name}.npy", array, allow_pickle=False)
+        counts = np.bincount(samples.kinds, minlength=len(KINDS)).tolist()
+        description = {
+            **info,
+            "size": int(samples.patches.shape[1]),
+            "counts": dict(zip(KINDS, counts, strict=True)),
+        }
+        (partial / "samples.json").write_text(json.dumps(description, indent=2) + "\n")
+        partial.chmod(0o755)
+        partial.replace(folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def load_samples(folder: str | os.PathLike[str]) -> Samples:
+    """Opens a folder of samples; the patches stay on disk until they are looked at.
+
+    Raises:
+        FileNotFoundError: if the folder or one of its files is missing.
+        ValueError: if a file is not what `save_samples` writes.
+    """
+    folder = pathlib.Path(folder)
+    arrays = []
+    for name in Samples._fields:
+        path = folder / f"{name}.npy"
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{path} is missing; accepted is a folder that `python -m experiments.mine` made, "
+                f"with {', '.join(f'{field}.npy' for field in Samples._fields)}"
+            )
+        try:
+            mode = "r" if name == "patches" else None
+            arrays.append(np.load(path, mmap_mode=mode, allow_pickle=False))
+        except (ValueError, EOFError) as error:
+            raise ValueError(f"{path} is no whole .npy file: {error}") from error
+    samples = Samples(*arrays)
+    check_samples(samples, str(folder))
+    return samples

@@ -1,0 +1,195 @@
+"""Windows of labelled pictures, sorted into the four kinds of samples (paper, section 3.1).
+
+A window is a NEGATIVE where its IoU with every face is below 0.3, a PART where its best is from 0.4
+to 0.65, a POSITIVE above 0.65; between 0.3 and 0.4 it is none. Boxes that the labels say to ignore
+make no sample, and a window that they cover by 0.3 or more is no negative. All of it is NumPy, with
+an explicit generator; the pixels are cut by `mtcnn_jax.crops`, as detection does.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from mtcnn_jax import crops
+from mtcnn_jax.detect import canvas_shape
+from mtcnn_jax.samples import (
+    CONTEXT,
+    LANDMARK,
+    NEGATIVE,
+    PART,
+    PART_FROM,
+    POSITIVE,
+    POSITIVE_ABOVE,
+    Samples,
+)
+
+NEGATIVE_BELOW = 0.3
+"""IoU with every face of a negative; the other bounds are in `mtcnn_jax.samples`."""
+
+CHUNK = 256
+"""Windows cut in one call; the last call of a picture is padded to it."""
+
+
+class Windows(NamedTuple):
+    """Windows of one picture with their labels.
+
+    Attributes:
+        windows: float32 [n, 4], squares in pixels.
+        kinds: int8 [n], NEGATIVE, POSITIVE, PART or LANDMARK; -1 for windows of no kind.
+        boxes: float32 [n, 4], the face's box in units of the window, NaN for negatives.
+        landmarks: float32 [n, 5, 2], in units of the window, NaN where unknown.
+    """
+
+    windows: np.ndarray
+    kinds: np.ndarray
+    boxes: np.ndarray
+    landmarks: np.ndarray
+
+
+def overlaps(windows: np.ndarray, boxes: np.ndarray, *, mode: str = "union") -> np.ndarray:
+    """float32 [n, m]: IoU of windows [n, 4] with boxes [m, 4]; "window" divides by the window."""
+    low = np.maximum(windows[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(windows[:, None, 2:], boxes[None, :, 2:])
+    both = np.prod(np.maximum(high - low, 0), axis=-1)
+    area_windows = np.prod(windows[:, 2:] - windows[:, :2], axis=-1)[:, None]
+    area_boxes = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=-1)[None]
+    whole = area_windows + area_boxes - both if mode == "union" else area_windows
+    return both / np.maximum(whole, 1e-9)
+
+
+def label(
+    windows: np.ndarray,
+    boxes: np.ndarray,
+    ignored: np.ndarray,
+    landmarks: np.ndarray,
+    *,
+    exhaustive: bool = True,
+) -> Windows:
+    """Sorts windows into kinds by their overlap with the faces of their picture.
+
+    Args:
+        windows: float32 [n, 4], squares in pixels.
+        boxes: float32 [m, 4], the labelled boxes.
+        ignored: bool [m], True for boxes that make no sample.
+        landmarks: float32 [m, 5, 2], NaN where unknown.
+        exhaustive: False where faces may be unlabelled, so that no window is a negative.
+    """
+    windows = np.asarray(windows, np.float32).reshape(-1, 4)
+    count = len(windows)
+    kinds = np.full(count, -1, np.int8)
+    targets = np.full((count, 4), np.nan, np.float32)
+    points = np.full((count, 5, 2), np.nan, np.float32)
+    faces = np.flatnonzero(~ignored)
+    found = overlaps(windows, boxes[faces])
+    best = found.max(axis=1, initial=0)
+    if exhaustive:
+        covered = overlaps(windows, boxes[ignored], mode="window").max(axis=1, initial=0)
+        kinds[(best < NEGATIVE_BELOW) & (covered < NEGATIVE_BELOW)] = NEGATIVE
+    kinds[(best >= PART_FROM) & (best <= POSITIVE_ABOVE)] = PART
+    kinds[best > POSITIVE_ABOVE] = POSITIVE
+    with_face = np.flatnonzero((kinds == PART) | (kinds == POSITIVE))
+    if len(with_face):
+        face = faces[found[with_face].argmax(axis=1)]
+        origin = windows[with_face, :2]
+        sides = windows[with_face, 2:] - origin
+        targets[with_face] = (boxes[face] - np.tile(origin, 2)) / np.tile(sides, 2)
+        points[with_face] = (landmarks[face] - origin[:, None]) / sides[:, None]
+    return Windows(windows, kinds, targets, points)
+
+
+def squares_around(
+    boxes: np.ndarray, count: int, rng: np.random.Generator, *, shift: float, stretch: float
+) -> np.ndarray:
+    """`count` squares [len(boxes) * count, 4] about each box: its longer side and centre, jittered.
+
+    Args:
+        boxes: float32 [m, 4].
+        count: squares for each.
+        rng: source of randomness.
+        shift: greatest shift of the centre, as a share of the side.
+        stretch: greatest factor on the side, up or down, uniform in its logarithm.
+    """
+    boxes = np.repeat(boxes, count, axis=0)
+    side = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True)
+    centres = (boxes[:, 2:] + boxes[:, :2]) / 2
+    log = np.log(stretch)
+    side = side * np.exp(rng.uniform(-log, log, side.shape))
+    centres = centres + rng.uniform(-shift, shift, centres.shape) * side
+    return np.concatenate([centres - side / 2, centres + side / 2], axis=1).astype(np.float32)
+
+
+def random_squares(
+    size: tuple[int, int], count: int, rng: np.random.Generator, *, smallest: float
+) -> np.ndarray:
+    """`count` squares [count, 4] within a picture, sides from `smallest` to its shorter side.
+
+    Sides are uniform in their logarithm, so that all scales of the pyramid come up alike. Empty
+    where the picture is too small.
+    """
+    shorter = min(size)
+    if shorter < smallest:
+        return np.zeros((0, 4), np.float32)
+    side = np.exp(rng.uniform(np.log(smallest), np.log(shorter), (count, 1)))
+    room = np.array([size[1], size[0]]) - side
+    corners = rng.uniform(0, 1, (count, 2)) * room
+    return np.concatenate([corners, corners + side], axis=1).astype(np.float32)
+
+
+def choose(windows: Windows, limits: dict[int, int], rng: np.random.Generator) -> Windows:
+    """At most `limits[kind]` random windows of each kind; those of kinds not named are dropped."""
+    chosen = []
+    for kind, limit in limits.items():
+        index = np.flatnonzero(windows.kinds == kind)
+        chosen.append(rng.permutation(index)[:limit])
+    index = np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, int)
+    return Windows(*(field[index] for field in windows))
+
+
+def as_landmarks(windows: Windows) -> Windows:
+    """The windows with known points that hold a face well (IoU > 0.65), as LANDMARK samples."""
+    index = np.flatnonzero(
+        (windows.kinds == POSITIVE) & np.isfinite(windows.landmarks).all(axis=(1, 2))
+    )
+    chosen = Windows(*(field[index] for field in windows))
+    return chosen._replace(kinds=np.full(len(index), LANDMARK, np.int8))
+
+
+def merge(parts: list[Windows]) -> Windows:
+    """One `Windows` of several."""
+    return Windows(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
+
+
+@functools.partial(jax.jit, static_argnames="size")
+def _patches(canvas, picture_size, windows, *, size):
+    crops_ = crops.crop_windows(canvas, picture_size, windows, crop_size=size)
+    return jax.numpy.round(crops_).astype(jax.numpy.uint8)
+
+
+def cut(image: np.ndarray, windows: Windows, *, crop_size: int) -> Samples:
+    """Cuts each window, with a third more context, out of a picture.
+
+    Args:
+        image: uint8 [h, w, 3].
+        windows: labelled windows of it.
+        crop_size: the network's input size; patches are 4/3 of it.
+
+    Returns:
+        Samples in the order of the windows.
+    """
+    count = len(windows.kinds)
+    side = round(crop_size * CONTEXT)
+    height, width = image.shape[:2]
+    canvas = np.zeros((*canvas_shape(height, width), 3), np.uint8)
+    canvas[:height, :width] = image
+    centres = (windows.windows[:, :2] + windows.windows[:, 2:]) / 2
+    half = (windows.windows[:, 2:] - windows.windows[:, :2]) * CONTEXT / 2
+    grown = np.concatenate([centres - half, centres + half], axis=1).astype(np.float32)
+    patches = np.zeros((count, side, side, 3), np.uint8)
+    size = np.array([height, width], np.int32)
+    for start in range(0, count, CHUNK):
+        part = grown[start : start + CHUNK]
+        padded = np.concatenate([part, np.zeros((CHUNK - len(part), 4), np.float32)])
+        patches[start : start + CHUNK] = _patches(canvas, size, padded, size=side)[: len(part)]
+    return Samples(patches, windows.kinds, windows.boxes, windows.landmarks)

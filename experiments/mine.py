@@ -1,0 +1,236 @@
+"""Makes the samples of a stage: random windows for P-Net, the stages before for R-Net and O-Net.
+
+    python -m experiments.mine --stage=rnet --weights=pnet.npz --data_dir=DIR
+    --output=SAMPLES/rnet/train
+
+Faces of WIDER FACE give negatives, parts and positives; faces of CelebA the landmark samples. Work
+is saved in shards of pictures: a run that was interrupted goes on with the first shard that is
+missing, and each picture's randomness follows from the seed and its number, so both give the same
+samples.
+"""
+
+import dataclasses
+import pathlib
+import shutil
+
+import numpy as np
+import tqdm
+from absl import app, flags, logging
+
+from data import records, sampling
+from data.samples import concatenate, save_samples
+from mtcnn_jax import DetectConfig, load_params, read_image
+from mtcnn_jax.detect import detect_stages
+from mtcnn_jax.networks import INPUT_SIZE
+from mtcnn_jax.samples import LANDMARK, NEGATIVE, PART, POSITIVE, Samples
+
+SHARD = 256
+"""Pictures between two saves."""
+
+STAGES = tuple(INPUT_SIZE)
+
+
+@dataclasses.dataclass(frozen=True)
+class MineConfig:
+    """What to make samples of, and how many.
+
+    Attributes:
+        data_dir: folder that the data sets were prepared in.
+        wider: name of the data set with boxes of all faces; "" for none.
+        celeb: name of the data set with landmarks; "" for none.
+        seed: of all randomness.
+        min_face_size: side of the smallest windows looked at, in pixels.
+        smallest_face: longer side of the smallest face that makes samples, in pixels; smaller ones
+            are ignored.
+        thresholds: of P-Net and R-Net when they propose windows; below those of detection, so
+            that the next stage also sees what they are less sure of.
+        negatives: at most, for each picture.
+        positives: at most, for each face; parts alike.
+        jittered: windows about each labelled face, beside those detected.
+        landmark_windows: for each face with landmarks.
+        limit: pictures of each data set to use; 0 for all.
+    """
+
+    data_dir: str
+    wider: str = "wider_face"
+    celeb: str = "celeb_a_wild"
+    seed: int = 0
+    min_face_size: float = 16
+    smallest_face: float = 15
+    thresholds: tuple[float, float] = (0.5, 0.1)
+    negatives: int = 60
+    positives: int = 6
+    jittered: int = 20
+    landmark_windows: int = 6
+    limit: int = 0
+
+
+def proposals(stage: str, params, images: list[np.ndarray], config: MineConfig) -> list[np.ndarray]:
+    """Windows [n, 4] of each picture that the stages before `stage` leave."""
+    if stage == "pnet":
+        return [np.zeros((0, 4), np.float32) for _ in images]
+    before = STAGES[STAGES.index(stage) - 1]
+    looking = DetectConfig(min_face_size=config.min_face_size, thresholds=(*config.thresholds, 0.0))
+    found = detect_stages(params, images, looking, until=before)
+    return [stages[before][:, :4] for stages in found]
+
+
+def picture_windows(
+    stage: str,
+    picture: records.Picture,
+    size: tuple[int, int],
+    proposed: np.ndarray,
+    config: MineConfig,
+    rng: np.random.Generator,
+) -> sampling.Windows:
+    """The labelled windows chosen from one picture: proposed, random, and jittered faces."""
+    sides = picture.boxes[:, 2:] - picture.boxes[:, :2]
+    ignored = picture.ignored | (sides.max(axis=1, initial=0) < config.smallest_face)
+    faces = picture.boxes[~ignored]
+    around = [
+        sampling.squares_around(faces, config.jittered, rng, shift=0.15, stretch=1.25),
+        sampling.squares_around(faces, config.jittered, rng, shift=0.35, stretch=1.5),
+    ]
+    if stage == "pnet" and picture.exhaustive:
+        smallest = config.min_face_size
+        around.append(sampling.random_squares(size, 4 * config.negatives, rng, smallest=smallest))
+        around.append(sampling.squares_around(faces, 4, rng, shift=0.9, stretch=2.5))
+    labelled = [
+        sampling.label(
+            windows, picture.boxes, ignored, picture.landmarks, exhaustive=picture.exhaustive
+        )
+        for windows in (proposed, np.concatenate(around))
+    ]
+    if not picture.exhaustive:
+        points = sampling.as_landmarks(sampling.merge(labelled))
+        return sampling.choose(points, {LANDMARK: config.landmark_windows * len(faces)}, rng)
+    # Half of the positives and parts are detected windows where there are enough of them.
+    count = config.positives * len(faces)
+    detected = sampling.choose(
+        labelled[0], {NEGATIVE: config.negatives, POSITIVE: count // 2, PART: count // 2}, rng
+    )
+    left = {kind: count - int((detected.kinds == kind).sum()) for kind in (POSITIVE, PART)}
+    if stage == "pnet":
+        left[NEGATIVE] = config.negatives
+    return sampling.merge([detected, sampling.choose(labelled[1], left, rng)])
+
+
+def mine_shard(
+    stage: str,
+    params,
+    pictures: list[tuple[int, records.Picture]],
+    config: MineConfig,
+) -> Samples:
+    """The samples of some numbered pictures."""
+    images = [read_image(picture.encoded) for _, picture in pictures]
+    proposed = proposals(stage, params, images, config) if pictures[0][1].exhaustive else None
+    parts = []
+    for row, (number, picture) in enumerate(pictures):
+        rng = np.random.default_rng([config.seed, STAGES.index(stage), number])
+        found = proposed[row] if proposed is not None else np.zeros((0, 4), np.float32)
+        size = images[row].shape[:2]
+        windows = picture_windows(stage, picture, size, found, config, rng)
+        parts.append(sampling.cut(images[row], windows, crop_size=INPUT_SIZE[stage]))
+    return concatenate(parts)
+
+
+def mine_stage(
+    config: MineConfig, stage: str, params, output: str, *, split: str = "train"
+) -> pathlib.Path:
+    """Makes the samples of one stage from one split of the data sets.
+
+    Args:
+        config: what to make samples of.
+        stage: "pnet", "rnet" or "onet".
+        params: of the stages before.
+        output: folder for the samples; one that is complete is left as it is.
+        split: "train" or "validation".
+
+    Returns:
+        The folder.
+    """
+    output = pathlib.Path(output)
+    if (output / "samples.json").exists():
+        return output
+    shards = output.with_name(output.name + ".shards")
+    shards.mkdir(parents=True, exist_ok=True)
+    number, paths = 0, []
+    for dataset in filter(None, (config.wider, config.celeb)):
+        pictures = records.read_pictures(dataset, split=split, data_dir=config.data_dir)
+        count = min(len(pictures), config.limit or len(pictures))
+        bar = tqdm.trange(0, count, SHARD, desc=f"{stage} {split} {dataset}", unit="shard")
+        for start in bar:
+            members = range(start, min(start + SHARD, count))
+            path = shards / f"{dataset}-{start:06d}.npz"
+            paths.append(path)
+            if not path.exists():
+                numbered = [(number + index, pictures[index]) for index in members]
+                samples = mine_shard(stage, params, numbered, config)
+                partial = path.with_suffix(".partial")
+                with partial.open("wb") as file:
+                    np.savez(file, **samples._asdict())
+                partial.rename(path)
+        number += count
+    samples = concatenate([_read_shard(path) for path in paths])
+    info = {"stage": stage, "split": split, **dataclasses.asdict(config)}
+    save_samples(output, samples, info)
+    shutil.rmtree(shards)
+    return output
+
+
+def stages_before(stage: str) -> tuple[str, ...]:
+    """The stages whose weights proposing windows for `stage` takes."""
+    return STAGES[: STAGES.index(stage)]
+
+
+def _read_shard(path: pathlib.Path) -> Samples:
+    with np.load(path, allow_pickle=False) as file:
+        return Samples(**file)
+
+
+def define_flags() -> None:
+    """Defines the command's flags: its own, and one for each field of `MineConfig`."""
+    flags.DEFINE_enum("stage", None, STAGES, "Network to make samples for.", required=True)
+    flags.DEFINE_list("weights", [], "Weights (.npz) of the stages before: a file, or one each.")
+    flags.DEFINE_string("output", None, "Folder; samples go to <stage>/<split>.", required=True)
+    flags.DEFINE_list("splits", ["train", "validation"], "Splits to make samples of.")
+    for field in dataclasses.fields(MineConfig):
+        if field.name == "data_dir":
+            flags.DEFINE_string("data_dir", None, "Folder of the prepared data.", required=True)
+        elif field.name == "thresholds":
+            flags.DEFINE_list("thresholds", list(map(str, field.default)), "Of P-Net, R-Net.")
+        else:
+            define = {
+                str: flags.DEFINE_string,
+                int: flags.DEFINE_integer,
+                float: flags.DEFINE_float,
+            }
+            define[field.type](field.name, field.default, f"See MineConfig.{field.name}.")
+
+
+def main(argv: list[str]) -> None:
+    """Makes the samples that the flags ask for."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+    if not flags.FLAGS["verbosity"].present:
+        logging.set_verbosity(logging.WARNING)
+    values = {field.name: flags.FLAGS[field.name].value for field in dataclasses.fields(MineConfig)}
+    values["thresholds"] = tuple(float(value) for value in values["thresholds"])
+    config, stage = MineConfig(**values), flags.FLAGS.stage
+    params, before = {}, stages_before(stage)
+    paths = flags.FLAGS.weights * (len(before) if len(flags.FLAGS.weights) == 1 else 1)
+    if len(paths) != len(before):
+        raise app.UsageError(
+            f"--weights names {len(flags.FLAGS.weights)} files; accepted for {stage}: one with "
+            f"{', '.join(before) or 'nothing'}, or one for each"
+        )
+    for name, path in zip(before, paths, strict=True):
+        params |= load_params(path, stages=(name,))
+    for split in flags.FLAGS.splits:
+        output = pathlib.Path(flags.FLAGS.output) / stage / split
+        print(mine_stage(config, stage, params, output, split=split))
+
+
+if __name__ == "__main__":
+    define_flags()
+    app.run(main)

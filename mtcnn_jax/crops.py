@@ -1,0 +1,129 @@
+"""Windows of a picture, resampled to the square crops that R-Net and O-Net look at.
+
+A crop is read from a chain of halved pictures ("mips"): the level is chosen so that the window
+holds one to two pixels for each of the crop's, and each of the crop's pixels is the mean of 2 x 2
+bilinear samples. So a crop is smoothed as it is made smaller, at a cost that does not depend on the
+window's size. What lies outside the picture is black, with the window's aspect kept, as in the
+original.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+SAMPLES = 2
+"""Bilinear samples across and down for each pixel of a crop."""
+
+
+def halve(pixels: jax.Array, size: jax.Array) -> jax.Array:
+    """Means of 2 x 2 pixels, counting only those inside the picture.
+
+    Args:
+        pixels: float32 [h, w, 3] canvas, zero outside the picture.
+        size: float32 [2], height and width of the picture in pixels, whole or not: the last pixel
+        of
+            a halved picture may be covered in part.
+
+    Returns:
+        float32 [ceil(h / 2), ceil(w / 2), 3], zero outside the picture.
+    """
+    height, width = pixels.shape[:2]
+    pixels = jnp.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)))
+    rows, columns = (
+        coverage(size[axis], length + length % 2) for axis, length in enumerate((height, width))
+    )
+    pixels = pixels * rows[:, None, None]
+    pixels = pixels[0::2] + pixels[1::2]
+    pixels = pixels / jnp.maximum(rows[0::2] + rows[1::2], 1e-6)[:, None, None]
+    pixels = pixels * columns[:, None]
+    pixels = pixels[:, 0::2] + pixels[:, 1::2]
+    return pixels / jnp.maximum(columns[0::2] + columns[1::2], 1e-6)[:, None]
+
+
+def coverage(extent: jax.Array, length: int) -> jax.Array:
+    """float32 [length]: the share of each pixel that lies within [0, extent]."""
+    return jnp.clip(extent - jnp.arange(length), 0, 1)
+
+
+def mip_chain(canvas: jax.Array, size: jax.Array, count: int) -> list[jax.Array]:
+    """The picture and `count - 1` halvings of it, each float32 [h, w, 3], zero outside the picture.
+
+    Args:
+        canvas: uint8 or float [h, w, 3], pixels 0..255.
+        size: int [2], height and width of the picture, which lies in the canvas's first corner.
+        count: number of levels.
+    """
+    size = size.astype(jnp.float32)
+    inside = [jnp.arange(length) < size[axis] for axis, length in enumerate(canvas.shape[:2])]
+    level = jnp.where((inside[0][:, None] & inside[1])[..., None], canvas.astype(jnp.float32), 0)
+    chain = [level]
+    for halving in range(count - 1):
+        chain.append(halve(chain[-1], size / 2**halving))
+    return chain
+
+
+def mip_count(shape: tuple[int, int], crop_size: int) -> int:
+    """Levels wanted for windows of up to twice the canvas (`shape`, height and width)."""
+    ratio = 2 * max(shape) / crop_size
+    return max(1, math.ceil(math.log2(ratio))) if ratio > 1 else 1
+
+
+def crop_windows(
+    canvas: jax.Array,
+    size: jax.Array,
+    windows: jax.Array,
+    *,
+    crop_size: int,
+    chain: list[jax.Array] | None = None,
+) -> jax.Array:
+    """Resamples windows of a picture to square crops.
+
+    Args:
+        canvas: uint8 or float [h, w, 3], pixels 0..255.
+        size: int [2], height and width of the picture, which lies in the canvas's first corner.
+        windows: float32 [k, 4] in pixels, of any size and position; a window that is not square is
+            stretched.
+        crop_size: side of the crops.
+        chain: what `mip_chain` made of this canvas, where it is at hand.
+
+    Returns:
+        float32 [k, crop_size, crop_size, 3], pixels 0..255, black outside the picture.
+    """
+    if chain is None:
+        chain = mip_chain(canvas, size, mip_count(canvas.shape[:2], crop_size))
+    shapes = jnp.array([level.shape[:2] for level in chain], jnp.int32)
+    starts, total = [], 0
+    for level in chain:
+        starts.append(total)
+        total += level.shape[0] * level.shape[1]
+    pixels = jnp.concatenate([level.reshape(-1, 3) for level in chain])
+    ratio = jnp.max(windows[:, 2:] - windows[:, :2], axis=-1) / crop_size
+    mip = jnp.floor(jnp.log2(jnp.maximum(ratio, 1))).astype(jnp.int32)
+    mip = jnp.minimum(mip, len(chain) - 1)
+    unit = jnp.exp2(-mip.astype(jnp.float32))
+    grid = (jnp.arange(crop_size * SAMPLES) + 0.5) / (crop_size * SAMPLES)
+
+    def taps(axis: int) -> tuple[jax.Array, jax.Array]:
+        """Indices int32 [k, SAMPLES * crop_size, 2] along an axis of the mips, and weights."""
+        low, high = windows[:, 1 - axis], windows[:, 3 - axis]
+        at = (low[:, None] + grid * (high - low)[:, None]) * unit[:, None] - 0.5
+        first = jnp.floor(at)
+        index = first.astype(jnp.int32)[..., None] + jnp.arange(2)
+        weight = jnp.stack([1 - (at - first), at - first], axis=-1)
+        extent = (size[axis] * unit)[:, None, None]
+        covered = jnp.clip(extent - index, 0, 1) * (index >= 0)
+        return jnp.clip(index, 0, shapes[mip, axis][:, None, None] - 1), weight * covered
+
+    (rows, row_weights), (columns, column_weights) = taps(0), taps(1)
+    base = jnp.array(starts, jnp.int32)[mip][:, None, None]
+    width = shapes[mip, 1][:, None, None]
+    total_crops = 0
+    for row in range(2):
+        for column in range(2):
+            index = base + rows[:, :, None, row] * width + columns[:, None, :, column]
+            weight = row_weights[:, :, None, row] * column_weights[:, None, :, column]
+            total_crops += pixels[index] * weight[..., None]
+    count = windows.shape[0]
+    blocks = total_crops.reshape(count, crop_size, SAMPLES, crop_size, SAMPLES, 3)
+    return blocks.mean(axis=(2, 4))

@@ -1,0 +1,249 @@
+"""Detection on any picture: the padded, jitted cascade behind plain arrays in and out."""
+
+import dataclasses
+import functools
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from mtcnn_jax import cascade, networks
+from mtcnn_jax.cascade import DetectConfig, Params
+from mtcnn_jax.images import read_image
+
+CANVASES = (
+    (160, 160),
+    (320, 320),
+    (480, 640),
+    (640, 480),
+    (768, 1024),
+    (1024, 768),
+    (1200, 1600),
+    (1600, 1200),
+)
+"""Canvas shapes (height, width). A picture goes on the smallest that holds it, so that this many
+compilations serve all pictures up to 1600 x 1200; larger ones get sides of whole `LARGE_STEP`s."""
+
+LARGE_STEP = 1024
+
+GROWTH = 4
+"""How much larger the capacities get each time that a picture overflows them."""
+
+
+class Faces(NamedTuple):
+    """The faces of one picture, in NumPy arrays.
+
+    Attributes:
+        boxes: float32 [n, 4], x1 y1 x2 y2 in pixels of the picture, clipped to it.
+        scores: float32 [n], descending.
+        landmarks: float32 [n, 5, 2], (x, y) of left eye, right eye, nose, left mouth corner, right
+            mouth corner; left is the picture's left.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    landmarks: np.ndarray
+
+
+def canvas_shape(height: int, width: int) -> tuple[int, int]:
+    """The canvas (height, width) that a picture of this size goes on."""
+    fitting = [shape for shape in CANVASES if height <= shape[0] and width <= shape[1]]
+    if fitting:
+        return min(fitting, key=lambda shape: shape[0] * shape[1])
+    return tuple(-(-length // LARGE_STEP) * LARGE_STEP for length in (height, width))
+
+
+@jax.jit
+def _detect_one(params, canvas, size, config):
+    return cascade.detect_padded(params, canvas, size, config)
+
+
+@functools.partial(jax.jit, static_argnames="until")
+def _stages_one(params, canvas, size, config, *, until):
+    left, _, overflow = cascade.stages(params, canvas, size, config, until=until)
+    return left, overflow
+
+
+# Over canvases [b, h, w, 3] and sizes [b, 2].
+_AXES = (None, 0, 0, None)
+_detect_many = jax.jit(jax.vmap(_detect_one, _AXES))
+
+
+@functools.partial(jax.jit, static_argnames="until")
+def _stages_many(params, canvases, sizes, config, *, until):
+    one = functools.partial(_stages_one, until=until)
+    return jax.vmap(one, _AXES)(params, canvases, sizes, config)
+
+
+def _fill(canvas: np.ndarray, image: np.ndarray) -> np.ndarray:
+    canvas[: image.shape[0], : image.shape[1]] = image
+    return np.array(image.shape[:2], np.int32)
+
+
+def _run_one(run: Callable, params: Params, image: np.ndarray, config: DetectConfig) -> Any:
+    """Runs on uint8 [h, w, 3], again at larger capacities for as long as they overflow."""
+    canvas = np.zeros((*canvas_shape(*image.shape[:2]), 3), np.uint8)
+    size = _fill(canvas, image)
+    for retry in range(config.retries + 1):
+        capacities = tuple(GROWTH**retry * capacity for capacity in config.capacities)
+        static = dataclasses.replace(config, capacities=capacities, retries=0)
+        found = jax.device_get(run(params, canvas, size, static))
+        overflow = _overflow(found)
+        if not overflow.any():
+            return found
+    warnings.warn(
+        f"{tuple(overflow.tolist())} windows of a picture of {size[1]} x {size[0]} pixels went "
+        f"over the capacities {capacities} of P-Net, R-Net and O-Net; those of lowest score were "
+        "dropped. Raise DetectConfig's thresholds, min_face_size, capacities or retries.",
+        stacklevel=4,
+    )
+    return found
+
+
+def _overflow(found: Any) -> np.ndarray:
+    return found[-1]
+
+
+def _run_all(
+    one: Callable,
+    many: Callable,
+    params: Params,
+    images: Sequence[np.ndarray],
+    config: DetectConfig,
+    batch_size: int,
+) -> list[Any]:
+    """Runs on every picture, `batch_size` of one canvas at a time; results in order."""
+    if batch_size == 1:
+        return [_run_one(one, params, image, config) for image in images]
+    groups: dict[tuple[int, int], list[int]] = {}
+    for number, image in enumerate(images):
+        groups.setdefault(canvas_shape(*image.shape[:2]), []).append(number)
+    results: dict[int, Any] = {}
+    static = dataclasses.replace(config, retries=0)
+    for shape, members in groups.items():
+        for start in range(0, len(members), batch_size):
+            canvases = np.zeros((batch_size, *shape, 3), np.uint8)
+            sizes = np.zeros((batch_size, 2), np.int32)
+            part = members[start : start + batch_size]
+            for row, number in enumerate(part):
+                sizes[row] = _fill(canvases[row], images[number])
+            found = jax.device_get(many(params, canvases, sizes, static))
+            for row, number in enumerate(part):
+                single = jax.tree.map(lambda x, row=row: x[row], found)
+                if _overflow(single).any():
+                    single = _run_one(one, params, images[number], config)
+                results[number] = single
+    return [results[number] for number in range(len(images))]
+
+
+def _checked(config: Any, batch_size: int | None) -> int:
+    """Checks the arguments that all share; gives the batch size."""
+    if not isinstance(config, DetectConfig):
+        raise TypeError(f"config is a {type(config).__name__}; accepted is a DetectConfig")
+    if batch_size is None:
+        return 1 if jax.default_backend() == "cpu" else 16
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size!r}; accepted are whole numbers from 1 up")
+    return batch_size
+
+
+def _read_all(images: Iterable[Any]) -> list[np.ndarray]:
+    if isinstance(images, (str, bytes)) or not isinstance(images, Iterable):
+        raise TypeError(
+            f"images is a {type(images).__name__}; accepted is a list of pictures (`detect` takes "
+            "one)"
+        )
+    return [read_image(image) for image in images]
+
+
+def _faces(found: cascade.Detections) -> Faces:
+    valid = found.valid
+    return Faces(found.boxes[valid], found.scores[valid], found.landmarks[valid])
+
+
+def detect(params: Params, image: Any, config: DetectConfig = DetectConfig()) -> Faces:
+    """Detects the faces of one picture.
+
+    Args:
+        params: from `load_params`.
+        image: what `read_image` accepts: a path, bytes, a file object, a PIL image, or an array.
+        config: how to look.
+
+    Returns:
+        The faces, by descending score; empty arrays where there are none.
+
+    Raises:
+        FileNotFoundError: if `image` names a file that is not there.
+        TypeError: if `image` or `config` is of a kind that is not accepted.
+        ValueError: if `image` can't be read as a picture.
+    """
+    _checked(config, None)
+    return _faces(_run_one(_detect_one, params, read_image(image), config))
+
+
+def detect_batch(
+    params: Params,
+    images: Iterable[Any],
+    config: DetectConfig = DetectConfig(),
+    *,
+    batch_size: int | None = None,
+) -> list[Faces]:
+    """Detects the faces of many pictures, of any sizes.
+
+    Args:
+        params: from `load_params`.
+        images: what `detect` accepts, each.
+        config: how to look.
+        batch_size: pictures of one canvas that go through together; by default 1 on a CPU, where
+            one picture keeps all cores busy, and 16 elsewhere.
+
+    Returns:
+        The faces of each picture, in order, equal to `detect` one by one.
+
+    Raises:
+        FileNotFoundError, TypeError, ValueError: as `detect`.
+    """
+    batch_size = _checked(config, batch_size)
+    arrays = _read_all(images)
+    found = _run_all(_detect_one, _detect_many, params, arrays, config, batch_size)
+    return [_faces(one) for one in found]
+
+
+def detect_stages(
+    params: Params,
+    images: Iterable[Any],
+    config: DetectConfig = DetectConfig(),
+    *,
+    until: str = "onet",
+    batch_size: int | None = None,
+) -> list[dict[str, np.ndarray]]:
+    """The windows that each stage leaves: which one lost a face, what the next one has to learn.
+
+    Args:
+        params: of the networks up to `until`.
+        images: what `detect` accepts, each.
+        config: how to look.
+        until: the last stage to run, "pnet", "rnet" or "onet".
+        batch_size: as in `detect_batch`.
+
+    Returns:
+        For each picture and each stage's name float32 [n, 5], box and score by descending score:
+        squares after "pnet" and "rnet", faces, not clipped, after "onet".
+
+    Raises:
+        FileNotFoundError, TypeError, ValueError: as `detect`; also if `until` is no stage.
+    """
+    if until not in networks.INPUT_SIZE:
+        raise ValueError(f"until is {until!r}; accepted are {', '.join(networks.INPUT_SIZE)}")
+    batch_size = _checked(config, batch_size)
+    one, many = (functools.partial(run, until=until) for run in (_stages_one, _stages_many))
+    found = _run_all(one, many, params, _read_all(images), config, batch_size)
+    return [
+        {
+            name: np.concatenate([stage.boxes, stage.scores[:, None]], axis=1)[stage.valid]
+            for name, stage in left.items()
+        }
+        for left, _ in found
+    ]

@@ -1,0 +1,169 @@
+"""Reading pictures: whatever holds one in, uint8 `[height, width, 3]` RGB out."""
+
+import io
+import os
+import struct
+import zlib
+from typing import BinaryIO
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from PIL import Image, ImageOps
+
+Source = str | os.PathLike | bytes | BinaryIO | Image.Image | np.ndarray | jax.Array
+"""What `read_image` takes."""
+
+_ACCEPTED = (
+    "a path (str or PathLike), the bytes of a picture file, a binary file object, a PIL image, "
+    "or a NumPy or JAX array"
+)
+_ACCEPTED_FILES = "a file in a format that Pillow reads, such as JPEG, PNG, WebP, TIFF or BMP"
+_ACCEPTED_DTYPES = "uint8 with values 0..255, or floating point with values 0..1"
+_ACCEPTED_SHAPES = "[h, w], [h, w, 1], [h, w, 3] or [h, w, 4], with h and w at least 1"
+
+# What Pillow's many decoders raise on files that are cut off or broken.
+_DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+def read_image(source: Source) -> np.ndarray:
+    """Reads a picture.
+
+    Grey becomes RGB and 16-bit grey becomes 8-bit, scaled (65535 to 255) and not clipped.
+    Transparency is dropped, from files as from arrays: a pixel keeps the colour stored under it.
+    The rotation that a file's EXIF data asks for is applied, so the result, and every box found in
+    it, is the picture as a viewer shows it. Of an animation the first frame is read; of a PIL
+    image the current one.
+
+    Args:
+        source: A path (str or PathLike), the bytes of a picture file, a binary file object (read
+            from where it stands), a PIL image, or a NumPy or JAX array `[h, w]`, `[h, w, 1]`,
+            `[h, w, 3]` or `[h, w, 4]`: uint8, or floating point with values 0..1.
+
+    Returns:
+        uint8 `[h, w, 3]`, RGB. It may share its memory with an array given as `source`.
+
+    Raises:
+        FileNotFoundError: There is nothing at the path.
+        TypeError: `source` is of another type, or an array of another dtype.
+        ValueError: A directory, a file that is no picture, is broken or has more pixels than
+            Pillow's limit against decompression bombs; an array of another shape, without pixels,
+            or floating point with a value that is not in 0..1.
+    """
+    if isinstance(source, Image.Image):
+        return _from_pil(source, "the PIL image")
+    if isinstance(source, np.ndarray | jax.Array):
+        return _from_array(np.asarray(source))
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _from_bytes(source, "the bytes given")
+    if isinstance(source, str | os.PathLike):
+        return _from_path(os.fspath(source))
+    if hasattr(source, "read"):
+        name = f"the file object {getattr(source, 'name', source)!r}"
+        content = source.read()
+        if not isinstance(content, bytes):
+            raise TypeError(
+                f"{name} gives {type(content).__name__} when read; accepted: one opened in binary "
+                "mode, that gives bytes"
+            )
+        return _from_bytes(content, name)
+    raise TypeError(f"cannot read a picture from {_describe(source)}; accepted: {_ACCEPTED}")
+
+
+def _describe(source: object) -> str:
+    name = type(source).__name__
+    return (
+        f"a {name} (np.asarray makes an array of it)" if isinstance(source, list) else f"a {name}"
+    )
+
+
+def _from_path(path: str | bytes) -> np.ndarray:
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"no such file: {path!r}; accepted: {_ACCEPTED}")
+    if os.path.isdir(path):
+        raise ValueError(f"{path!r} is a directory; accepted: the path of one picture file")
+    with open(path, "rb") as file:
+        return _from_bytes(file.read(), repr(path))
+
+
+def _from_bytes(content: bytes | bytearray | memoryview, name: str) -> np.ndarray:
+    try:
+        image = Image.open(io.BytesIO(content))
+    except Image.UnidentifiedImageError:
+        what = "is empty" if not len(content) else "is not a picture"
+        raise ValueError(f"{name} {what}; accepted: {_ACCEPTED_FILES}") from None
+    except _DECODER_ERRORS as error:
+        raise _unreadable(name, error) from error
+    with image:
+        return _from_pil(image, name)
+
+
+def _from_pil(image: Image.Image, name: str) -> np.ndarray:
+    if not (image.width and image.height):
+        raise ValueError(
+            f"{name} has no pixels: {image.width} x {image.height}; accepted: at least 1 x 1"
+        )
+    if image.mode in ("I", "F"):
+        raise ValueError(
+            f"{name} has mode {image.mode!r}, whose range of values is not known; accepted: modes "
+            "1, L, LA, P, PA, RGB, RGBA, CMYK, YCbCr and I;16, or an array scaled to 0..1"
+        )
+    try:
+        image.load()
+        image = ImageOps.exif_transpose(image)
+        if image.mode.startswith("I;16"):
+            return _grey_to_rgb(_to_8_bits(np.asarray(image), top=65535))
+        # By way of RGBA: straight to RGB, Pillow warns of palettes with transparency.
+        palette = image.mode in ("P", "PA")
+        return np.asarray((image.convert("RGBA") if palette else image).convert("RGB"))
+    except _DECODER_ERRORS as error:
+        raise _unreadable(name, error) from error
+
+
+def _from_array(array: np.ndarray) -> np.ndarray:
+    if array.ndim not in (2, 3) or array.shape[2:] not in ((), (1,), (3,), (4,)) or not array.size:
+        raise ValueError(f"the array's shape is {list(array.shape)}; accepted: {_ACCEPTED_SHAPES}")
+    if jnp.issubdtype(array.dtype, jnp.floating):
+        array = _to_8_bits(_check_unit_range(array), top=1)
+    elif array.dtype != np.uint8:
+        raise TypeError(f"the array's dtype is {array.dtype}; accepted: {_ACCEPTED_DTYPES}")
+    if array.ndim == 2 or array.shape[2] == 1:
+        return _grey_to_rgb(array.reshape(array.shape[:2]))
+    return np.ascontiguousarray(array[..., :3])
+
+
+def _check_unit_range(array: np.ndarray) -> np.ndarray:
+    low, high = array.min(), array.max()
+    if not np.isfinite(low) or not np.isfinite(high):  # A NaN anywhere is both.
+        raise ValueError(f"the array holds NaN or infinity; accepted: {_ACCEPTED_DTYPES}")
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"the array is {array.dtype} with values {low:g} to {high:g}; accepted: "
+            f"{_ACCEPTED_DTYPES}"
+        )
+    return array
+
+
+def _to_8_bits(array: np.ndarray, *, top: int) -> np.ndarray:
+    return np.rint(array.astype(np.float32) * (255 / top)).astype(np.uint8)
+
+
+def _grey_to_rgb(array: np.ndarray) -> np.ndarray:
+    return np.repeat(array[..., None], 3, axis=-1)
+
+
+def _unreadable(name: str, error: Exception) -> ValueError:
+    return ValueError(f"{name} cannot be read as a picture: {error}; accepted: {_ACCEPTED_FILES}")

@@ -1,0 +1,123 @@
+"""The picture pyramid: a static plan of scales, and the jitted build of its levels.
+
+A level of scale s shows the picture with pixel i covering [i / s, (i + 1) / s] of it. It is
+resampled with a triangle filter as wide as the level's pixel (half-pixel centres, antialiased),
+from the half of the picture nearest in size, so that five taps an axis are enough at any scale. The
+plan follows from the canvas; which part of each level is picture follows from the picture's size, a
+traced value.
+"""
+
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mtcnn_jax.networks import INPUT_SIZE
+
+WINDOW = INPUT_SIZE["pnet"]
+SLACK = 1e-3
+"""Of a level's pixel: sizes are products of rounded scales, and 20 * 0.6 has to hold 12 pixels."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Level:
+    """One level of the pyramid of a canvas.
+
+    Attributes:
+        scale: pixels of the level for one of the picture.
+        mip: how often the picture is halved before the level is resampled from it.
+        shape: height and width for a picture that fills the canvas.
+    """
+
+    scale: float
+    mip: int
+    shape: tuple[int, int]
+
+
+def plan(
+    shape: tuple[int, int], *, min_face_size: float = 20, scale_factor: float = 0.709
+) -> tuple[Level, ...]:
+    """The levels for pictures of up to `shape` (height, width), largest first.
+
+    The first has scale `12 / min_face_size`, each next one `scale_factor` times the one before; the
+    last still holds a window of 12 x 12 pixels. A canvas too small for any has none.
+    """
+    levels = []
+    scale = WINDOW / min_face_size
+    while min(shape) * scale + SLACK >= WINDOW:
+        mip = max(0, math.floor(-math.log2(scale) + 1e-9))
+        level_shape = tuple(math.ceil(length * scale - SLACK) for length in shape)
+        levels.append(Level(scale, mip, level_shape))
+        scale *= scale_factor
+    return tuple(levels)
+
+
+def mips_used(levels: tuple[Level, ...]) -> int:
+    """How many mips `build` wants for `levels`."""
+    return max((level.mip for level in levels), default=0) + 1
+
+
+def level_size(level: Level, size: jax.Array) -> jax.Array:
+    """int32 [2]: height and width of the part of `level` that shows a picture of `size` [2].
+
+    Zero where that part holds no window of 12 x 12.
+    """
+    exact = size.astype(jnp.float32) * level.scale
+    rounded = jnp.ceil(exact - SLACK).astype(jnp.int32)
+    return jnp.where(jnp.min(exact) + SLACK >= WINDOW, rounded, 0)
+
+
+def _resample(pixels: jax.Array, extent: jax.Array, scale: float, length: int) -> jax.Array:
+    """Resamples the first axis of `pixels`, of which [0, extent] is picture, to `length` pixels."""
+    radius = max(1.0, 1 / scale)
+    centres = (np.arange(length) + 0.5) / scale
+    first = np.floor(centres - radius + 0.5).astype(np.int32)
+    index = first[:, None] + np.arange(math.floor(2 * radius) + 1)
+    weight = np.maximum(0, 1 - np.abs(index + 0.5 - centres[:, None]) / radius)
+    weight = weight.astype(np.float32) * (index >= 0) * jnp.clip(extent - index, 0, 1)
+    weight = weight / jnp.maximum(weight.sum(axis=1, keepdims=True), 1e-6)
+    index = np.clip(index, 0, pixels.shape[0] - 1)
+    tail = (1,) * (pixels.ndim - 1)
+    return sum(
+        pixels[index[:, tap]] * weight[:, tap].reshape(-1, *tail) for tap in range(index.shape[1])
+    )
+
+
+def build(chain: list[jax.Array], size: jax.Array, levels: tuple[Level, ...]) -> list[jax.Array]:
+    """Resamples every level.
+
+    Args:
+        chain: `crops.mip_chain` of the canvas, at least `mips_used(levels)` long.
+        size: int [2], height and width of the picture.
+        levels: from `plan`.
+
+    Returns:
+        float32 [h, w, 3] for each level, pixels 0..255; meaningless outside the picture.
+    """
+    pictures = []
+    for level in levels:
+        extent = size.astype(jnp.float32) / 2**level.mip
+        scale = level.scale * 2**level.mip
+        rows = _resample(chain[level.mip], extent[0], scale, level.shape[0])
+        columns = _resample(rows.swapaxes(0, 1), extent[1], scale, level.shape[1])
+        pictures.append(columns.swapaxes(0, 1))
+    return pictures
+
+
+def cell_windows(level: Level) -> np.ndarray:
+    """float32 [r, c, 4]: the window, in pixels of the picture, behind each of P-Net's cells."""
+    rows, columns = ((length - WINDOW + 1) // 2 + 1 for length in level.shape)
+    y, x = np.mgrid[0:rows, 0:columns] * 2
+    corners = np.stack([x, y, x + WINDOW, y + WINDOW], axis=-1)
+    return (corners / level.scale).astype(np.float32)
+
+
+def cell_valid(level: Level, size: jax.Array) -> jax.Array:
+    """bool [r, c]: does the whole of each of P-Net's windows lie within a picture of `size` [2]."""
+    rows, columns = cell_windows(level).shape[:2]
+    inside = level_size(level, size)
+    return (jnp.arange(rows)[:, None] * 2 + WINDOW <= inside[0]) & (
+        jnp.arange(columns)[None, :] * 2 + WINDOW <= inside[1]
+    )

@@ -1,0 +1,148 @@
+"""The cascade as a pure function: parity with a port, and the geometry it has to keep."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+from test_boxes import overlap
+
+from mtcnn_jax import DetectConfig, detect_padded, load_params
+
+CONFIG = DetectConfig(capacities=(1024, 256, 64))
+run = jax.jit(detect_padded)
+
+
+@pytest.fixture(scope="module")
+def params(shared):
+    return load_params(shared / "reference/cascade/weights.npz")
+
+
+@pytest.fixture(scope="module")
+def street(shared):
+    with Image.open(shared / "reference/photos/vga_street.png") as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def faces(params, canvas, size=None, config=CONFIG):
+    size = np.array(canvas.shape[:2] if size is None else size, np.int32)
+    found = jax.device_get(run(params, canvas, size, config))
+    assert not found.overflow.any()
+    return [field[found.valid] for field in (found.boxes, found.scores, found.landmarks)]
+
+
+def same(one, other, *, atol):
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_allclose(a, b, atol=atol)
+
+
+@pytest.mark.parametrize("photo", ["astronaut", "vga_street"])
+def test_parity_with_a_port(photo, shared, params):
+    known = np.load(shared / f"reference/cascade/stages_{photo}.npz")
+    boxes, scores, landmarks = faces(params, known["image_rgb_hwc_u8"])
+    matched = []
+    for box, score, points in zip(known["boxes"], known["probs"], known["points"], strict=True):
+        found = [overlap(box, other) for other in boxes]
+        best = int(np.argmax(found))
+        error = np.linalg.norm(landmarks[best] - points, axis=-1) / (box[2] - box[0])
+        matched.append((best, found[best], abs(scores[best] - score), error.mean()))
+    best, found, apart, error = (np.array(column) for column in zip(*matched, strict=True))
+    assert found.min() >= 0.85
+    assert apart.max() <= 0.05
+    assert error.mean() <= 0.03 and error.max() <= 0.06
+    extra = np.delete(scores, best)
+    assert (extra <= 0.9).all()
+
+
+def test_padding_changes_nothing(params, street):
+    picture = street[100:340, :321]
+    canvas = np.random.default_rng(0).integers(0, 256, (300, 400, 3)).astype(np.uint8)
+    canvas[:240, :321] = picture
+    plain, padded = faces(params, picture), faces(params, canvas, (240, 321))
+    assert len(plain[0]) >= 1
+    same(plain, padded, atol=2e-3)
+
+
+def test_vmap_equals_a_loop(params, street):
+    canvases = np.stack([street[160:400, :320], street[160:400, 320:], 0 * street[:240, :320]])
+    sizes = np.array([[240, 320], [220, 310], [240, 320]], np.int32)
+    many = jax.jit(jax.vmap(functools.partial(detect_padded, config=CONFIG), (None, 0, 0)))
+    found = jax.device_get(many(params, canvases, sizes))
+    total = 0
+    for row in range(3):
+        one = faces(params, canvases[row], sizes[row])
+        fields = (found.boxes, found.scores, found.landmarks)
+        same(one, [field[row][found.valid[row]] for field in fields], atol=2e-3)
+        total += len(one[0])
+    assert total >= 3
+
+
+def test_a_picture_enlarged_twice_gives_twice_the_coordinates(params, street):
+    picture = street[:, :520]
+    twice = np.repeat(np.repeat(picture, 2, axis=0), 2, axis=1)
+    one = faces(params, picture)
+    two = faces(params, twice, config=DetectConfig(min_face_size=40, capacities=CONFIG.capacities))
+    assert len(one[0]) == len(two[0]) >= 3
+    order = [int(np.argmax([overlap(2 * a, b) for b in two[0]])) for a in one[0]]
+    assert sorted(order) == list(range(len(order)))
+    widths = (one[0][:, 2] - one[0][:, 0])[:, None, None]
+    points = (two[2][order] / 2 - one[2]) / widths
+    boxes = (two[0][order] / 2 - one[0]).reshape(-1, 2, 2) / widths
+    assert abs(points.mean()) < 0.005 and np.abs(points).max() < 0.05
+    assert abs(boxes.mean()) < 0.005 and np.abs(boxes).max() < 0.05
+
+
+@pytest.mark.parametrize("border", ["left", "right", "top", "bottom"])
+def test_a_face_cut_by_a_border_is_found_within_the_picture(border, params, shared):
+    known = np.load(shared / "reference/cascade/stages_astronaut.npz")
+    picture, (x1, y1, x2, y2) = known["image_rgb_hwc_u8"], known["boxes"][0].astype(int)
+    part = (x2 - x1) // 5
+    window = [x1 - 60, y1 - 60, x2 + 60, y2 + 60]
+    side = ["left", "top", "right", "bottom"].index(border)
+    window[side] = [x1 + part, y1 + part, x2 - part, y2 - part][side]
+    left, top, right, bottom = window
+    cut = picture[max(top, 0) : bottom, max(left, 0) : right]
+    origin = np.array([max(left, 0), max(top, 0)] * 2)
+    boxes, scores, _ = faces(params, np.ascontiguousarray(cut))
+    assert len(boxes) == 1
+    whole = known["boxes"][0] - origin
+    height, width = cut.shape[:2]
+    visible = np.clip(whole, 0, [width, height, width, height])
+    assert overlap(boxes[0], visible) > 0.7
+    assert boxes.min() >= 0 and (boxes <= [width, height, width, height]).all()
+
+
+def test_overflow_is_counted(params, street):
+    small = DetectConfig(capacities=(64, 16, 4))
+    found = run(params, street, np.array(street.shape[:2]), small)
+    assert (np.asarray(found.overflow) > 0).all()
+    assert found.boxes.shape == (4, 4)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"min_face_size": 11}, "min_face_size is 11; accepted are pixels from 12"),
+        ({"min_face_size": "20"}, "min_face_size is '20'"),
+        ({"min_face_size": float("nan")}, "min_face_size is nan"),
+        ({"scale_factor": 1}, "scale_factor is 1; accepted are numbers between 0 and 1"),
+        ({"scale_factor": 0.0}, "scale_factor is 0.0"),
+        ({"thresholds": (0.6, 0.7)}, "thresholds is .*accepted are 3"),
+        ({"thresholds": (0.6, 0.7, 1.5)}, "thresholds is .*accepted are 3 scores"),
+        ({"thresholds": 0.6}, "thresholds is 0.6"),
+        ({"nms_thresholds": (0.5, 0.7, 0.7, 0)}, "nms_thresholds is"),
+        ({"capacities": (10, 10, 0)}, "capacities is .*whole numbers from 1"),
+        ({"capacities": (10.5, 10, 1)}, "capacities is"),
+        ({"chunks": (True, 1)}, "chunks is"),
+        ({"retries": -1}, "retries is -1"),
+    ],
+)
+def test_a_bad_config_is_named(options, words):
+    with pytest.raises(ValueError, match=words):
+        DetectConfig(**options)
+
+
+def test_config_of_lists_equals_that_of_tuples():
+    assert DetectConfig(thresholds=[0.6, 0.7, 0.7]) == DetectConfig()
+    assert hash(DetectConfig(thresholds=[0.6, 0.7, 0.7])) == hash(DetectConfig())

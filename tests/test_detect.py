@@ -1,0 +1,170 @@
+"""`detect` and `detect_batch`: any picture in, plain arrays out, few compilations."""
+
+import warnings
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+import mtcnn_jax as mj
+from mtcnn_jax import cascade
+from mtcnn_jax.detect import canvas_shape
+
+QUICK = mj.DetectConfig(min_face_size=40)
+
+
+@pytest.fixture(scope="module")
+def params(shared):
+    return mj.load_params(shared / "reference/cascade/weights.npz")
+
+
+@pytest.fixture(scope="module")
+def street(shared):
+    with Image.open(shared / "reference/photos/vga_street.png") as image:
+        return np.asarray(image.convert("RGB"))
+
+
+@pytest.fixture(scope="module")
+def astronaut(shared):
+    with Image.open(shared / "reference/photos/astronaut.png") as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def check_form(faces, height, width):
+    count = len(faces.scores)
+    assert faces.boxes.shape == (count, 4) and faces.landmarks.shape == (count, 5, 2)
+    assert all(field.dtype == np.float32 and type(field) is np.ndarray for field in faces)
+    assert (np.diff(faces.scores) <= 0).all()
+    assert (faces.boxes >= 0).all() and (faces.boxes <= [width, height, width, height]).all()
+
+
+def same(one, other):
+    assert len(one.scores) == len(other.scores)
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-3)
+
+
+def test_the_bundled_weights_find_the_astronaut(astronaut):
+    faces = mj.detect(mj.load_params(), astronaut)
+    check_form(faces, 512, 512)
+    best = faces.boxes[0]
+    # The face lies at about (180, 60) to (270, 175), as one looks at the picture.
+    assert np.abs(best - [180, 60, 270, 175]).max() < 20
+    eyes, nose, mouth = faces.landmarks[0][:2], faces.landmarks[0][2], faces.landmarks[0][3:]
+    assert eyes[0, 0] < nose[0] < eyes[1, 0] and mouth[0, 0] < mouth[1, 0]
+    assert eyes[:, 1].max() < nose[1] < mouth[:, 1].min()
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(1, 1), (5, 400), (11, 11), (12, 12), (13, 700), (20, 20), (30, 45)]
+)
+def test_small_and_narrow_pictures_answer(height, width, params):
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    check_form(mj.detect(params, pixels), height, width)
+
+
+def test_no_face_gives_empty_arrays(params):
+    faces = mj.detect(params, np.full((60, 80, 3), 127, np.uint8), QUICK)
+    assert [field.shape for field in faces] == [(0, 4), (0,), (0, 5, 2)]
+    check_form(faces, 60, 80)
+
+
+def test_batches_equal_one_by_one(params, street, astronaut):
+    images = [
+        street[160:480],
+        astronaut[40:300, 100:400],
+        np.zeros((9, 300, 3), np.uint8),
+        Image.fromarray(astronaut[:260, 90:380]),
+        street[200:420, 300:],
+    ]
+    one_by_one = [mj.detect(params, image, QUICK) for image in images]
+    assert [len(faces.scores) > 0 for faces in one_by_one] == [True, True, False, True, True]
+    for batch_size in (1, 2):
+        found = mj.detect_batch(params, images, QUICK, batch_size=batch_size)
+        assert len(found) == len(images)
+        for faces, wanted in zip(found, one_by_one, strict=True):
+            same(faces, wanted)
+    assert mj.detect_batch(params, [], QUICK) == []
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_an_overflow_is_detected_again_at_larger_capacities(batch_size, params, street):
+    image = street[160:420, 300:]
+    wanted = mj.detect(params, image, QUICK)
+    small = mj.DetectConfig(min_face_size=40, capacities=(32, 8, 2), retries=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        same(mj.detect_batch(params, [image], small, batch_size=batch_size)[0], wanted)
+
+
+def test_an_overflow_that_stays_is_warned_of(params, street):
+    small = mj.DetectConfig(min_face_size=40, capacities=(16, 4, 1), retries=0)
+    with pytest.warns(UserWarning, match=r"went over the capacities \(16, 4, 1\)"):
+        mj.detect(params, street[160:420, 300:], small)
+
+
+def test_stages_narrow_down_to_the_faces(params, street):
+    image = street[160:420, 300:]
+    stages = mj.detect_stages(params, [image], QUICK)[0]
+    counts = [len(stages[name]) for name in ("pnet", "rnet", "onet")]
+    assert counts[0] > counts[1] > counts[2] > 0
+    faces = mj.detect(params, image, QUICK)
+    np.testing.assert_allclose(stages["onet"][:, 4], faces.scores, atol=1e-5)
+    only = mj.detect_stages(params, [image], QUICK, until="pnet")[0]
+    assert list(only) == ["pnet"]
+    np.testing.assert_allclose(only["pnet"], stages["pnet"], atol=1e-3)
+
+
+def test_random_sizes_compile_at_most_twelve_times(params, monkeypatch):
+    """300 pictures, 20 x 20 to 1600 x 1200, both orientations; every trace of the cascade counts.
+
+    Tracing alone decides how often XLA compiles, so compiled code is not run here.
+    """
+    traces = []
+
+    def traced(params, canvas, size, config):
+        traces.append(canvas.shape)
+        return cascade.Detections(*([jax.numpy.zeros(1)] * 3), jax.numpy.zeros(1, bool), size[:0])
+
+    monkeypatch.setattr(cascade, "detect_padded", traced)
+    jax.clear_caches()
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        height, width = rng.integers(20, 1201), rng.integers(20, 1601)
+        if rng.uniform() < 0.5:
+            height, width = width, height
+        mj.detect(params, np.zeros((height, width, 3), np.uint8))
+    jax.clear_caches()
+    assert 5 <= len(traces) <= 12
+    assert len(set(traces)) == len(traces)
+
+
+def test_canvas_holds_every_picture_and_is_the_smallest_that_does():
+    for height, width in [(1, 1), (480, 640), (640, 480), (481, 640), (1600, 1200), (13, 2000)]:
+        shape = canvas_shape(height, width)
+        assert shape[0] >= height and shape[1] >= width
+    assert canvas_shape(480, 640) == (480, 640)
+    assert canvas_shape(641, 479) == (1024, 768)
+    assert canvas_shape(3000, 4000) == (3072, 4096)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"config": {"min_face_size": 40}}, TypeError, "config is a dict; accepted is a Detect"),
+        ({"batch_size": 0}, ValueError, "batch_size is 0; accepted are whole numbers"),
+        ({"batch_size": 2.0}, ValueError, "batch_size is 2.0"),
+        ({"images": "photo.jpg"}, TypeError, "images is a str; accepted is a list"),
+        ({"images": 5}, TypeError, "images is a int; accepted is a list"),
+        ({"images": [np.zeros((4, 4), np.int64)]}, TypeError, "int64"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, error, words):
+    with pytest.raises(error, match=words):
+        mj.detect_batch(None, **{"images": [], **arguments})
+
+
+def test_an_unknown_stage_is_named():
+    with pytest.raises(ValueError, match="until is 'snet'; accepted are pnet, rnet, onet"):
+        mj.detect_stages(None, [], until="snet")

@@ -1,0 +1,68 @@
+"""Suppression against the greedy loop in plain Python."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+from test_boxes import overlap, random_boxes
+
+from mtcnn_jax.nms import BLOCK, nms
+
+
+def greedy(boxes, valid, threshold, groups, *, smaller=False):
+    kept = []
+    for i in np.flatnonzero(valid):
+        if all(
+            groups[i] != groups[j] or overlap(boxes[i], boxes[j], smaller=smaller) <= threshold
+            for j in kept
+        ):
+            kept.append(i)
+    return np.isin(np.arange(len(boxes)), kept)
+
+
+@pytest.mark.parametrize("mode", ["union", "min"])
+@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7])
+@pytest.mark.parametrize("count", [1, 7, 200])
+def test_equals_the_greedy_loop(mode, threshold, count):
+    rng = np.random.default_rng(count)
+    boxes, valid = random_boxes(rng, count), rng.uniform(size=count) < 0.8
+    groups = rng.integers(0, 3, count)
+    wanted = greedy(boxes, valid, threshold, groups, smaller=mode == "min")
+    found = nms(boxes, valid, threshold, groups=groups, mode=mode)
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_equals_the_greedy_loop_over_several_blocks():
+    rng = np.random.default_rng(5)
+    count = 2 * BLOCK + 37
+    boxes, valid = random_boxes(rng, count), np.arange(count) < count - 20
+    wanted = greedy(boxes, valid, 0.6, np.zeros(count))
+    assert BLOCK // 10 < wanted.sum() < count - 50
+    np.testing.assert_array_equal(nms(boxes, valid, 0.6), wanted)
+
+
+def test_a_suppressed_box_suppresses_nothing():
+    """A chain a > b > c, where a overlaps b and b overlaps c: c stays, whatever the length."""
+    starts = np.arange(40, dtype=np.float32) * 4
+    boxes = np.stack([starts, 0 * starts, starts + 10, 0 * starts + 10], axis=1)
+    found = nms(boxes, np.ones(40, bool), 0.4)
+    np.testing.assert_array_equal(found, np.arange(40) % 2 == 0)
+
+
+def test_an_overlap_equal_to_the_threshold_stays():
+    boxes = np.array([[0, 0, 2, 2], [1, 0, 3, 2], [0, 0, 2, 2]], np.float32)
+    np.testing.assert_array_equal(nms(boxes, np.ones(3, bool), 1 / 3), [True, True, False])
+
+
+def test_jit_and_vmap_equal_plain():
+    rng = np.random.default_rng(3)
+    boxes = np.stack([random_boxes(rng, 60) for _ in range(4)])
+    valid = np.arange(60) < np.array([60, 10, 0, 33])[:, None]
+    run = functools.partial(nms, threshold=0.5)
+    with jax.disable_jit():
+        plain = np.stack([run(*pair) for pair in zip(boxes, valid, strict=True)])
+    np.testing.assert_array_equal(jax.vmap(run)(boxes, valid), plain)
+    for row in range(4):
+        np.testing.assert_array_equal(jax.jit(run)(boxes[row], valid[row]), plain[row])
+    assert not plain[2].any()
