@@ -1,6 +1,7 @@
 """Batches of samples in fixed proportions, a function of the seed and the step alone.
 
-So the sampler has no state but the step: a run that goes on at a step draws what it would have drawn.
+So the sampler has no state but the step: a run that goes on at a step draws what it would have
+drawn.
 """
 
 import queue
@@ -22,7 +23,7 @@ def pools(kinds: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def shares(batch_size: int, ratio: Sequence[float]) -> tuple[int, ...]:
-    """Splits a batch in proportion to `ratio`; what rounding leaves goes to the largest remainders."""
+    """Splits a batch in proportion to `ratio`; the largest remainders get what rounding leaves."""
     exact = np.asarray(ratio, np.float64) * batch_size / np.sum(ratio)
     counts = np.floor(exact).astype(int)
     largest = np.argsort(counts - exact, kind="stable")
@@ -30,9 +31,7 @@ def shares(batch_size: int, ratio: Sequence[float]) -> tuple[int, ...]:
     return tuple(counts.tolist())
 
 
-def draw(
-    pools: Sequence[np.ndarray], counts: Sequence[int], *, seed: int, step: int
-) -> np.ndarray:
+def draw(pools: Sequence[np.ndarray], counts: Sequence[int], *, seed: int, step: int) -> np.ndarray:
     """Draws the samples of one step's batch, with replacement.
 
     Args:
@@ -53,8 +52,8 @@ def draw(
     for name, pool, count in zip(KINDS, pools, counts, strict=True):
         if count and not len(pool):
             raise ValueError(
-                f"there is no {name} sample, and a batch is to hold {count}; accepted: samples with "
-                f"some, or 0 for them in the ratio {':'.join(KINDS)}"
+                f"there is no {name} sample, and a batch is to hold {count}; accepted: samples "
+                f"with some, or 0 for them in the ratio {':'.join(KINDS)}"
             )
         part = words[start : start + count]
         drawn.append(pool[(part * np.uint64(len(pool))) >> np.uint64(32)])

@@ -24,6 +24,7 @@ __all__ = [
     "Samples",
     "concatenate",
     "load_samples",
+    "merge_samples",
     "save_samples",
 ]
 
@@ -35,9 +36,7 @@ def check_samples(samples: Samples, source: str = "samples") -> None:
     count = len(samples.kinds)
     side = samples.patches.shape[1] if samples.patches.ndim == 4 else 0
     shapes = Samples((count, side, side, 3), (count,), (count, 4), (count, 5, 2))
-    for name, array, dtype, shape in zip(
-        Samples._fields, samples, _DTYPES, shapes, strict=True
-    ):
+    for name, array, dtype, shape in zip(Samples._fields, samples, _DTYPES, shapes, strict=True):
         if array.dtype != dtype or array.shape != shape:
             raise ValueError(
                 f"{source}: {name} is {array.dtype} {list(array.shape)}; "
@@ -75,19 +74,33 @@ def save_samples(
         FileExistsError: if the folder is there and not empty.
         ValueError: if the arrays do not fit together.
     """
+    merge_samples(folder, [samples], info)
+
+
+def merge_samples(
+    folder: str | os.PathLike[str], parts: Sequence[Samples], info: Mapping[str, object]
+) -> None:
+    """`save_samples` of several parts one after the other, of which only one need fit in memory."""
     folder = pathlib.Path(folder)
-    check_samples(samples)
+    for part in parts:
+        check_samples(part)
+    sides = {part.patches.shape[1] for part in parts}
+    if len(sides) != 1:
+        raise ValueError(
+            f"patches of {len(parts)} parts are of sides {sorted(sides)}; accepted is one"
+        )
     if folder.is_dir() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty; accepted is a new folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = pathlib.Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        for name, array in samples._asdict().items():
-            np.save(partial / f"{name}.npy", array, allow_pickle=False)
-        counts = np.bincount(samples.kinds, minlength=len(KINDS)).tolist()
+        for name in Samples._fields:
+            _write(partial / f"{name}.npy", [getattr(part, name) for part in parts])
+        kinds = np.concatenate([part.kinds for part in parts])
+        counts = np.bincount(kinds, minlength=len(KINDS)).tolist()
         description = {
             **info,
-            "size": int(samples.patches.shape[1]),
+            "size": sides.pop(),
             "counts": dict(zip(KINDS, counts, strict=True)),
         }
         (partial / "samples.json").write_text(json.dumps(description, indent=2) + "\n")
@@ -96,6 +109,16 @@ def save_samples(
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def _write(path: pathlib.Path, arrays: Sequence[np.ndarray]) -> None:
+    """Writes arrays, one after the other along the first axis, as one .npy file."""
+    shape = (sum(map(len, arrays)), *arrays[0].shape[1:])
+    header = {"descr": arrays[0].dtype.str, "fortran_order": False, "shape": shape}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for array in arrays:
+            file.write(np.ascontiguousarray(array).data)
 
 
 def load_samples(folder: str | os.PathLike[str]) -> Samples:

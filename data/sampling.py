@@ -2,8 +2,9 @@
 
 A window is a NEGATIVE where its IoU with every face is below 0.3, a PART where its best is from 0.4
 to 0.65, a POSITIVE above 0.65; between 0.3 and 0.4 it is none. Boxes that the labels say to ignore
-make no sample, and a window that they cover by 0.3 or more is no negative. All of it is NumPy, with
-an explicit generator; the pixels are cut by `mtcnn_jax.crops`, as detection does.
+make no sample, and a window that they cover by 0.3 or more, or that holds one of no area, is no
+negative. All of it is NumPy, with an explicit generator; the pixels are cut by `mtcnn_jax.crops`,
+as detection does.
 """
 
 import functools
@@ -11,9 +12,11 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+from PIL import Image
 
 from mtcnn_jax import crops
 from mtcnn_jax.detect import canvas_shape
+from mtcnn_jax.networks import INPUT_SIZE
 from mtcnn_jax.samples import (
     CONTEXT,
     LANDMARK,
@@ -28,8 +31,8 @@ from mtcnn_jax.samples import (
 NEGATIVE_BELOW = 0.3
 """IoU with every face of a negative; the other bounds are in `mtcnn_jax.samples`."""
 
-CHUNK = 256
-"""Windows cut in one call; the last call of a picture is padded to it."""
+CHUNKS = (16, 64, 256)
+"""Windows cut in one call: the most, and at the end of a picture the least that holds the rest."""
 
 
 class Windows(NamedTuple):
@@ -86,7 +89,8 @@ def label(
     best = found.max(axis=1, initial=0)
     if exhaustive:
         covered = overlaps(windows, boxes[ignored], mode="window").max(axis=1, initial=0)
-        kinds[(best < NEGATIVE_BELOW) & (covered < NEGATIVE_BELOW)] = NEGATIVE
+        holds = _holds_empty(windows, boxes[ignored])
+        kinds[(best < NEGATIVE_BELOW) & (covered < NEGATIVE_BELOW) & ~holds] = NEGATIVE
     kinds[(best >= PART_FROM) & (best <= POSITIVE_ABOVE)] = PART
     kinds[best > POSITIVE_ABOVE] = POSITIVE
     with_face = np.flatnonzero((kinds == PART) | (kinds == POSITIVE))
@@ -97,6 +101,14 @@ def label(
         targets[with_face] = (boxes[face] - np.tile(origin, 2)) / np.tile(sides, 2)
         points[with_face] = (landmarks[face] - origin[:, None]) / sides[:, None]
     return Windows(windows, kinds, targets, points)
+
+
+def _holds_empty(windows: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """bool [n]: does a window hold the place of one of the `boxes` [m, 4] that have no area."""
+    empty = boxes[(boxes[:, 2:] <= boxes[:, :2]).any(axis=1)]
+    middle = (empty[:, :2] + empty[:, 2:]) / 2
+    inside = (windows[:, None, :2] <= middle) & (middle <= windows[:, None, 2:])
+    return inside.all(axis=-1).any(axis=1)
 
 
 def squares_around(
@@ -161,14 +173,11 @@ def merge(parts: list[Windows]) -> Windows:
     return Windows(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
 
 
-@functools.partial(jax.jit, static_argnames="size")
-def _patches(canvas, picture_size, windows, *, size):
-    crops_ = crops.crop_windows(canvas, picture_size, windows, crop_size=size)
-    return jax.numpy.round(crops_).astype(jax.numpy.uint8)
-
-
 def cut(image: np.ndarray, windows: Windows, *, crop_size: int) -> Samples:
     """Cuts each window, with a third more context, out of a picture.
+
+    Each network gets its patches through the filter that it meets in detection: P-Net that of the
+    pyramid, the others that of the crops.
 
     Args:
         image: uint8 [h, w, 3].
@@ -178,18 +187,46 @@ def cut(image: np.ndarray, windows: Windows, *, crop_size: int) -> Samples:
     Returns:
         Samples in the order of the windows.
     """
-    count = len(windows.kinds)
     side = round(crop_size * CONTEXT)
-    height, width = image.shape[:2]
-    canvas = np.zeros((*canvas_shape(height, width), 3), np.uint8)
-    canvas[:height, :width] = image
     centres = (windows.windows[:, :2] + windows.windows[:, 2:]) / 2
     half = (windows.windows[:, 2:] - windows.windows[:, :2]) * CONTEXT / 2
     grown = np.concatenate([centres - half, centres + half], axis=1).astype(np.float32)
-    patches = np.zeros((count, side, side, 3), np.uint8)
+    by = _cut_as_pyramid if crop_size == INPUT_SIZE["pnet"] else _cut_as_crops
+    return Samples(by(image, grown, side), windows.kinds, windows.boxes, windows.landmarks)
+
+
+def _cut_as_pyramid(image: np.ndarray, windows: np.ndarray, side: int) -> np.ndarray:
+    """uint8 [n, side, side, 3] by Pillow's triangle filter, which is the pyramid's."""
+    patches = np.zeros((len(windows), side, side, 3), np.uint8)
+    if not len(windows):
+        return patches
+    height, width = image.shape[:2]
+    low = np.floor(np.minimum(windows[:, :2].min(axis=0), 0)).astype(int)
+    high = np.ceil(np.maximum(windows[:, 2:].max(axis=0), (width, height))).astype(int)
+    margins = ((-low[1], high[1] - height), (-low[0], high[0] - width), (0, 0))
+    picture = Image.fromarray(np.pad(image, margins))
+    for row, window in enumerate(windows - np.tile(low, 2)):
+        box = tuple(window.tolist())
+        patches[row] = picture.resize((side, side), Image.Resampling.BILINEAR, box=box)
+    return patches
+
+
+def _cut_as_crops(image: np.ndarray, windows: np.ndarray, side: int) -> np.ndarray:
+    """uint8 [n, side, side, 3] by `crops.crop_windows`."""
+    height, width = image.shape[:2]
+    canvas = np.zeros((*canvas_shape(height, width), 3), np.uint8)
+    canvas[:height, :width] = image
     size = np.array([height, width], np.int32)
-    for start in range(0, count, CHUNK):
-        part = grown[start : start + CHUNK]
-        padded = np.concatenate([part, np.zeros((CHUNK - len(part), 4), np.float32)])
-        patches[start : start + CHUNK] = _patches(canvas, size, padded, size=side)[: len(part)]
-    return Samples(patches, windows.kinds, windows.boxes, windows.landmarks)
+    patches = np.zeros((len(windows), side, side, 3), np.uint8)
+    for start in range(0, len(windows), CHUNKS[-1]):
+        part = windows[start : start + CHUNKS[-1]]
+        chunk = min(chunk for chunk in CHUNKS if chunk >= len(part))
+        padded = np.concatenate([part, np.zeros((chunk - len(part), 4), np.float32)])
+        patches[start : start + len(part)] = _crops(canvas, size, padded, side=side)[: len(part)]
+    return patches
+
+
+@functools.partial(jax.jit, static_argnames="side")
+def _crops(canvas, size, windows, *, side):
+    pixels = crops.crop_windows(canvas, size, windows, crop_size=side)
+    return jax.numpy.round(pixels).astype(jax.numpy.uint8)

@@ -1,7 +1,8 @@
 """Checkpoints of a run: the one place that knows Orbax.
 
-A checkpoint is a flat tree of plain NumPy arrays under the names of the state's leaves, without devices or
-classes, so that it can be read on another machine with other versions of Python, JAX and Optax.
+A checkpoint is a flat tree of plain NumPy arrays under the names of the state's leaves, without
+devices or classes, so that it can be read on another machine with other versions of Python, JAX and
+Optax.
 """
 
 import os
@@ -74,8 +75,8 @@ def restore_checkpoint(folder: str | os.PathLike[str], state: TrainState) -> Tra
             if name not in wanted or found.get(name) != wanted[name].shape
         )
         raise ValueError(
-            f"{path} is of another recipe: {', '.join(names[:5])} differ; accepted are checkpoints of "
-            "this recipe, or an empty working folder"
+            f"{path} is of another recipe: {', '.join(names[:5])} differ; accepted are "
+            "checkpoints of this recipe, or an empty working folder"
         )
     leaves = ocp.load(path, wanted)
     return jax.tree.unflatten(

@@ -4,7 +4,7 @@ import pathlib
 
 from absl import app, logging
 
-from experiments.fit import read_metrics
+from experiments.metrics import read_metrics
 
 PANELS = (
     ("losses", "train", ("loss", "classification", "box", "landmarks")),

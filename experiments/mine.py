@@ -18,7 +18,9 @@ import tqdm
 from absl import app, flags, logging
 
 from data import records, sampling
-from data.samples import concatenate, save_samples
+from data.batches import gather
+from data.samples import concatenate, load_samples, merge_samples, save_samples
+from experiments.validation import score
 from mtcnn_jax import DetectConfig, load_params, read_image
 from mtcnn_jax.detect import detect_stages
 from mtcnn_jax.networks import INPUT_SIZE
@@ -48,6 +50,10 @@ class MineConfig:
         positives: at most, for each face; parts alike.
         jittered: windows about each labelled face, beside those detected.
         landmark_windows: for each face with landmarks.
+        pool: how many times `negatives` a judge chooses from; a judge is the network itself,
+            from an earlier round.
+        hard: share of the negatives that are those the judge scores highest; the rest are random.
+        trim: score above which the judge's negatives are left out, as likely faces without a label.
         limit: pictures of each data set to use; 0 for all.
     """
 
@@ -62,6 +68,9 @@ class MineConfig:
     positives: int = 6
     jittered: int = 20
     landmark_windows: int = 6
+    pool: int = 4
+    hard: float = 0.5
+    trim: float = 0.95
     limit: int = 0
 
 
@@ -82,6 +91,8 @@ def picture_windows(
     proposed: np.ndarray,
     config: MineConfig,
     rng: np.random.Generator,
+    *,
+    negatives: int,
 ) -> sampling.Windows:
     """The labelled windows chosen from one picture: proposed, random, and jittered faces."""
     sides = picture.boxes[:, 2:] - picture.boxes[:, :2]
@@ -93,7 +104,7 @@ def picture_windows(
     ]
     if stage == "pnet" and picture.exhaustive:
         smallest = config.min_face_size
-        around.append(sampling.random_squares(size, 4 * config.negatives, rng, smallest=smallest))
+        around.append(sampling.random_squares(size, 4 * negatives, rng, smallest=smallest))
         around.append(sampling.squares_around(faces, 4, rng, shift=0.9, stretch=2.5))
     labelled = [
         sampling.label(
@@ -107,11 +118,11 @@ def picture_windows(
     # Half of the positives and parts are detected windows where there are enough of them.
     count = config.positives * len(faces)
     detected = sampling.choose(
-        labelled[0], {NEGATIVE: config.negatives, POSITIVE: count // 2, PART: count // 2}, rng
+        labelled[0], {NEGATIVE: negatives, POSITIVE: count // 2, PART: count // 2}, rng
     )
     left = {kind: count - int((detected.kinds == kind).sum()) for kind in (POSITIVE, PART)}
     if stage == "pnet":
-        left[NEGATIVE] = config.negatives
+        left[NEGATIVE] = negatives
     return sampling.merge([detected, sampling.choose(labelled[1], left, rng)])
 
 
@@ -120,8 +131,9 @@ def mine_shard(
     params,
     pictures: list[tuple[int, records.Picture]],
     config: MineConfig,
+    judge=None,
 ) -> Samples:
-    """The samples of some numbered pictures."""
+    """The samples of some numbered pictures; see `mine_stage` for the arguments."""
     images = [read_image(picture.encoded) for _, picture in pictures]
     proposed = proposals(stage, params, images, config) if pictures[0][1].exhaustive else None
     parts = []
@@ -129,13 +141,31 @@ def mine_shard(
         rng = np.random.default_rng([config.seed, STAGES.index(stage), number])
         found = proposed[row] if proposed is not None else np.zeros((0, 4), np.float32)
         size = images[row].shape[:2]
-        windows = picture_windows(stage, picture, size, found, config, rng)
-        parts.append(sampling.cut(images[row], windows, crop_size=INPUT_SIZE[stage]))
+        negatives = config.negatives * (1 if judge is None else config.pool)
+        windows = picture_windows(stage, picture, size, found, config, rng, negatives=negatives)
+        samples = sampling.cut(images[row], windows, crop_size=INPUT_SIZE[stage])
+        if judge is not None and picture.exhaustive:
+            samples = gather(samples, _judged(stage, judge, samples, config, rng))
+        parts.append(samples)
     return concatenate(parts)
 
 
+def _judged(
+    stage: str, judge, samples: Samples, config: MineConfig, rng: np.random.Generator
+) -> np.ndarray:
+    """The indices of a picture's samples that stay: all but the negatives that are not chosen."""
+    negative = np.flatnonzero(samples.kinds == NEGATIVE)
+    scores = score(stage, judge, samples.patches[negative])
+    negative, scores = negative[scores <= config.trim], scores[scores <= config.trim]
+    order = negative[np.argsort(-scores, kind="stable")]
+    count = round(config.hard * config.negatives)
+    others = rng.permutation(order[count:])[: config.negatives - count]
+    kept = np.flatnonzero(samples.kinds != NEGATIVE)
+    return np.sort(np.concatenate([kept, order[:count], others]))
+
+
 def mine_stage(
-    config: MineConfig, stage: str, params, output: str, *, split: str = "train"
+    config: MineConfig, stage: str, params, output: str, *, split: str = "train", judge=None
 ) -> pathlib.Path:
     """Makes the samples of one stage from one split of the data sets.
 
@@ -145,6 +175,7 @@ def mine_stage(
         params: of the stages before.
         output: folder for the samples; one that is complete is left as it is.
         split: "train" or "validation".
+        judge: parameters of `stage` itself from an earlier round, which choose the negatives.
 
     Returns:
         The folder.
@@ -161,19 +192,15 @@ def mine_stage(
         bar = tqdm.trange(0, count, SHARD, desc=f"{stage} {split} {dataset}", unit="shard")
         for start in bar:
             members = range(start, min(start + SHARD, count))
-            path = shards / f"{dataset}-{start:06d}.npz"
+            path = shards / f"{dataset}-{start:06d}"
             paths.append(path)
             if not path.exists():
                 numbered = [(number + index, pictures[index]) for index in members]
-                samples = mine_shard(stage, params, numbered, config)
-                partial = path.with_suffix(".partial")
-                with partial.open("wb") as file:
-                    np.savez(file, **samples._asdict())
-                partial.rename(path)
+                samples = mine_shard(stage, params, numbered, config, judge)
+                save_samples(path, samples, {})
         number += count
-    samples = concatenate([_read_shard(path) for path in paths])
     info = {"stage": stage, "split": split, **dataclasses.asdict(config)}
-    save_samples(output, samples, info)
+    merge_samples(output, [load_samples(path) for path in paths], info)
     shutil.rmtree(shards)
     return output
 
@@ -183,15 +210,11 @@ def stages_before(stage: str) -> tuple[str, ...]:
     return STAGES[: STAGES.index(stage)]
 
 
-def _read_shard(path: pathlib.Path) -> Samples:
-    with np.load(path, allow_pickle=False) as file:
-        return Samples(**file)
-
-
 def define_flags() -> None:
     """Defines the command's flags: its own, and one for each field of `MineConfig`."""
     flags.DEFINE_enum("stage", None, STAGES, "Network to make samples for.", required=True)
     flags.DEFINE_list("weights", [], "Weights (.npz) of the stages before: a file, or one each.")
+    flags.DEFINE_string("judge", "", "Weights (.npz) of the stage from an earlier round.")
     flags.DEFINE_string("output", None, "Folder; samples go to <stage>/<split>.", required=True)
     flags.DEFINE_list("splits", ["train", "validation"], "Splits to make samples of.")
     for field in dataclasses.fields(MineConfig):
@@ -226,9 +249,11 @@ def main(argv: list[str]) -> None:
         )
     for name, path in zip(before, paths, strict=True):
         params |= load_params(path, stages=(name,))
+    path = flags.FLAGS.judge
+    judge = load_params(path, stages=(stage,))[stage] if path else None
     for split in flags.FLAGS.splits:
         output = pathlib.Path(flags.FLAGS.output) / stage / split
-        print(mine_stage(config, stage, params, output, split=split))
+        print(mine_stage(config, stage, params, output, split=split, judge=judge))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import numpy as np
 
 from data.batches import gather, pools
 from data.samples import LANDMARK, NEGATIVE, PART, POSITIVE, Samples
-from mtcnn_jax.training import TrainState, eval_step
+from mtcnn_jax.training import Params, Recipe, TrainState, eval_step
 
 FALSE_POSITIVE_RATE = 0.01
 """Share of the negatives that may pass where recall is measured."""
@@ -48,9 +48,10 @@ def measure(
         points: [n, 10] predicted, x1..x5, y1..y5.
 
     Returns:
-        accuracy (at a score of 0.5), recall (of positives, likewise), recall_at_fpr (of positives at
-        `FALSE_POSITIVE_RATE`), box_error (mean absolute difference, as share of the window), landmark_error
-        (mean distance over the distance between the eyes). What cannot be measured is left out.
+        accuracy (at a score of 0.5), recall (of positives, likewise), recall_at_fpr (of positives
+        at `FALSE_POSITIVE_RATE`), box_error (mean absolute difference, as share of the window),
+        landmark_error (mean distance over the distance between the eyes). What cannot be measured
+        is left out.
     """
     valid, positive = (kinds == NEGATIVE) | (kinds == POSITIVE), kinds == POSITIVE
     boxed, pointed = positive | (kinds == PART), kinds == LANDMARK
@@ -70,15 +71,25 @@ def measure(
     return {name: value for name, value in metrics.items() if not np.isnan(value)}
 
 
+def run(recipe: Recipe, params: Params, patches: np.ndarray) -> tuple[np.ndarray, ...]:
+    """`eval_step` over any number of patches, `CHUNK` at a time."""
+    outputs = []
+    for start in range(0, len(patches), CHUNK):
+        part = patches[start : start + CHUNK]
+        padded = np.concatenate([part, np.zeros((CHUNK - len(part), *part.shape[1:]), np.uint8)])
+        outputs.append([np.asarray(out)[: len(part)] for out in eval_step(recipe, params, padded)])
+    return tuple(np.concatenate(parts) for parts in zip(*outputs, strict=True))
+
+
+def score(stage: str, params: Params, patches: np.ndarray) -> np.ndarray:
+    """float32 [n]: the score that a network with `params` gives to each patch's window."""
+    if not len(patches):
+        return np.zeros(0, np.float32)
+    return run(Recipe(stage, 1000), {stage: params}, patches)[0]
+
+
 def validate(state: TrainState, samples: Samples) -> dict[str, float]:
     """`measure` of the state's network (the averaged one where there is one) on samples."""
     params = state.params if state.ema is None else state.ema
-    outputs = []
-    for start in range(0, len(samples.kinds), CHUNK):
-        patches = samples.patches[start : start + CHUNK]
-        count = len(patches)
-        padded = np.concatenate([patches, np.zeros((CHUNK - count, *patches.shape[1:]), np.uint8)])
-        results = eval_step(state.recipe, params, padded)
-        outputs.append([np.asarray(result)[:count] for result in results])
-    joined = (np.concatenate(parts) for parts in zip(*outputs, strict=True))
-    return measure(samples.kinds, samples.boxes, samples.landmarks, *joined)
+    outputs = run(state.recipe, params, samples.patches)
+    return measure(samples.kinds, samples.boxes, samples.landmarks, *outputs)

@@ -4,7 +4,8 @@ import mtcnn_jax as mj
 faces = mj.detect(mj.load_params(), "photo.jpg")
 """
 
-from mtcnn_jax.cascade import DetectConfig, Detections, detect_padded
+from mtcnn_jax.cascade import Detections, detect_padded
+from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.detect import Faces, detect, detect_batch, detect_stages
 from mtcnn_jax.draw import draw_faces
 from mtcnn_jax.images import read_image

@@ -1,10 +1,9 @@
 """Windows of a picture, resampled to the square crops that R-Net and O-Net look at.
 
-A crop is read from a chain of halved pictures ("mips"): the level is chosen so that the window
-holds one to two pixels for each of the crop's, and each of the crop's pixels is the mean of 2 x 2
-bilinear samples. So a crop is smoothed as it is made smaller, at a cost that does not depend on the
-window's size. What lies outside the picture is black, with the window's aspect kept, as in the
-original.
+A crop's pixel is the mean of the picture over the square that it covers, whether that is a part of
+one pixel or many. It is read from a chain of halved pictures ("mips"), from one with at most four
+pixels to a side of that square, so the cost does not depend on the window's size. What lies outside
+the picture is black, with the window's aspect kept, as in the original.
 """
 
 import math
@@ -12,8 +11,8 @@ import math
 import jax
 import jax.numpy as jnp
 
-SAMPLES = 2
-"""Bilinear samples across and down for each pixel of a crop."""
+TAPS = 5
+"""Pixels of a mip, across and down, that a crop's pixel can touch: less than 4 of them fit in."""
 
 
 def halve(pixels: jax.Array, size: jax.Array) -> jax.Array:
@@ -22,8 +21,7 @@ def halve(pixels: jax.Array, size: jax.Array) -> jax.Array:
     Args:
         pixels: float32 [h, w, 3] canvas, zero outside the picture.
         size: float32 [2], height and width of the picture in pixels, whole or not: the last pixel
-        of
-            a halved picture may be covered in part.
+            of a halved picture may be covered in part.
 
     Returns:
         float32 [ceil(h / 2), ceil(w / 2), 3], zero outside the picture.
@@ -65,8 +63,7 @@ def mip_chain(canvas: jax.Array, size: jax.Array, count: int) -> list[jax.Array]
 
 def mip_count(shape: tuple[int, int], crop_size: int) -> int:
     """Levels wanted for windows of up to twice the canvas (`shape`, height and width)."""
-    ratio = 2 * max(shape) / crop_size
-    return max(1, math.ceil(math.log2(ratio))) if ratio > 1 else 1
+    return max(1, math.floor(math.log2(2 * max(shape) / crop_size)))
 
 
 def crop_windows(
@@ -99,31 +96,32 @@ def crop_windows(
         total += level.shape[0] * level.shape[1]
     pixels = jnp.concatenate([level.reshape(-1, 3) for level in chain])
     ratio = jnp.max(windows[:, 2:] - windows[:, :2], axis=-1) / crop_size
-    mip = jnp.floor(jnp.log2(jnp.maximum(ratio, 1))).astype(jnp.int32)
+    mip = jnp.floor(jnp.log2(jnp.maximum(ratio, 2))).astype(jnp.int32) - 1
     mip = jnp.minimum(mip, len(chain) - 1)
-    unit = jnp.exp2(-mip.astype(jnp.float32))
-    grid = (jnp.arange(crop_size * SAMPLES) + 0.5) / (crop_size * SAMPLES)
+    unit = jnp.exp2(-mip.astype(jnp.float32))[:, None]
+    grid = jnp.arange(crop_size) + 0.5
 
     def taps(axis: int) -> tuple[jax.Array, jax.Array]:
-        """Indices int32 [k, SAMPLES * crop_size, 2] along an axis of the mips, and weights."""
-        low, high = windows[:, 1 - axis], windows[:, 3 - axis]
-        at = (low[:, None] + grid * (high - low)[:, None]) * unit[:, None] - 0.5
-        first = jnp.floor(at)
-        index = first.astype(jnp.int32)[..., None] + jnp.arange(2)
-        weight = jnp.stack([1 - (at - first), at - first], axis=-1)
-        extent = (size[axis] * unit)[:, None, None]
+        """Indices int32 [k, crop_size, TAPS] along an axis of the mips, and weights."""
+        low, high = (windows[:, side - axis, None] * unit for side in (1, 3))
+        step = (high - low) / crop_size
+        centres, half = low + grid * step, jnp.maximum(step, 0.1) / 2
+        start, stop = ((centres + sign * half)[..., None] for sign in (-1, 1))
+        index = jnp.floor(start) + jnp.arange(TAPS)
+        weight = jnp.maximum(0, jnp.minimum(stop, index + 1) - jnp.maximum(start, index))
+        weight = weight / weight.sum(axis=-1, keepdims=True)
+        index = index.astype(jnp.int32)
+        extent = (size[axis] * unit)[..., None]
         covered = jnp.clip(extent - index, 0, 1) * (index >= 0)
         return jnp.clip(index, 0, shapes[mip, axis][:, None, None] - 1), weight * covered
 
     (rows, row_weights), (columns, column_weights) = taps(0), taps(1)
     base = jnp.array(starts, jnp.int32)[mip][:, None, None]
     width = shapes[mip, 1][:, None, None]
-    total_crops = 0
-    for row in range(2):
-        for column in range(2):
+    cut = 0
+    for row in range(TAPS):
+        for column in range(TAPS):
             index = base + rows[:, :, None, row] * width + columns[:, None, :, column]
             weight = row_weights[:, :, None, row] * column_weights[:, None, :, column]
-            total_crops += pixels[index] * weight[..., None]
-    count = windows.shape[0]
-    blocks = total_crops.reshape(count, crop_size, SAMPLES, crop_size, SAMPLES, 3)
-    return blocks.mean(axis=(2, 4))
+            cut += pixels[index] * weight[..., None]
+    return cut

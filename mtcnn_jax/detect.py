@@ -10,7 +10,8 @@ import jax
 import numpy as np
 
 from mtcnn_jax import cascade, networks
-from mtcnn_jax.cascade import DetectConfig, Params
+from mtcnn_jax.cascade import Params
+from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.images import read_image
 
 CANVASES = (

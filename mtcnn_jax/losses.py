@@ -1,8 +1,9 @@
 """The three tasks' losses (paper, section 2.2), for one example each, and which examples count.
 
-Face or not is a cross-entropy. The paper's equation (1) reads `-(y log(p) + (1 - y)(1 - log(p)))`; the
-second term is a slip: cross-entropy has `log(1 - p)`, and that is what is computed here.
-Boxes and landmarks are squared Euclidean distances (equations 2 and 3); other distances are offered.
+Face or not is a cross-entropy. The paper's equation (1) reads `-(y log(p) + (1 - y)(1 - log(p)))`;
+the second term is a slip: cross-entropy has `log(1 - p)`, and that is what is computed here.
+Boxes and landmarks are squared Euclidean distances (equations 2 and 3); other distances are
+offered.
 """
 
 from collections.abc import Callable
@@ -97,8 +98,8 @@ def hard_example_mask(losses: jax.Array, valid: jax.Array, ratio: float) -> jax.
         ratio: the share of the valid ones to keep, in (0, 1].
 
     Returns:
-        bool [n] with ceil(ratio * valid examples) marks, all on valid ones; of equal losses the first
-        are kept. No gradient flows through it.
+        bool [n] with ceil(ratio * valid examples) marks, all on valid ones; of equal losses the
+        first are kept. No gradient flows through it.
     """
     valid = valid.astype(bool)
     if ratio >= 1:

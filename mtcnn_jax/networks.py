@@ -6,6 +6,8 @@ All three take float32 NHWC pixels normalised by `normalize`, and give logits wh
 Parameters: P-Net 6,632, R-Net 100,178, O-Net 389,040.
 """
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -32,14 +34,59 @@ class PReLU(nn.Module):
         return jnp.maximum(x, 0) + alpha * jnp.minimum(x, 0)
 
 
-def _conv(features: int, size: int, name: str) -> nn.Conv:
-    return nn.Conv(features, (size, size), padding="VALID", name=name)
+class Conv(nn.Module):
+    """A convolution with VALID padding and stride 1; parameters as `flax.linen.Conv` has them.
+
+    Attributes:
+        features: channels out.
+        size: side of the square kernel.
+        as_product: compute it as one matrix product over gathered neighbourhoods. On a CPU a
+            training step of R-Net or O-Net is 1.6 or 1.4 times as fast with it; it takes `size`
+            squared times the memory.
+    """
+
+    features: int
+    size: int
+    as_product: bool = False
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Applies the unit to x [b, h, w, channels]."""
+        size, channels = self.size, x.shape[-1]
+        shape = (size, size, channels, self.features)
+        kernel = self.param("kernel", nn.initializers.lecun_normal(), shape)
+        bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
+        if not self.as_product:
+            numbers = ("NHWC", "HWIO", "NHWC")
+            return bias + jax.lax.conv_general_dilated(
+                x, kernel, (1, 1), "VALID", dimension_numbers=numbers
+            )
+        height, width = (length - size + 1 for length in x.shape[1:3])
+        near = [
+            x[:, row : row + height, column : column + width]
+            for row in range(size)
+            for column in range(size)
+        ]
+        near = jnp.concatenate(near, axis=-1).reshape(-1, size * size * channels)
+        product = near @ kernel.reshape(-1, self.features) + bias
+        return product.reshape(-1, height, width, self.features)
 
 
 def _pool(x: jax.Array, size: int) -> jax.Array:
-    """Max pooling with stride 2, padded at the far ends so that no row or column is left over."""
+    """Max pooling with stride 2, padded at the far ends so that no row or column is left over.
+
+    As maxima of strided slices, one axis after the other: the gradient of a windowed reduction is
+    a serial loop on a CPU, and made O-Net's training step 3.8 times as long.
+    """
     pads = [(0, (size - length) % 2) for length in x.shape[1:3]]
-    return nn.max_pool(x, (size, size), (2, 2), pads)
+    x = jnp.pad(x, ((0, 0), *pads, (0, 0)), constant_values=-jnp.inf)
+    for axis in (1, 2):
+        last = x.shape[axis] - size
+        parts = [
+            jax.lax.slice_in_dim(x, start, start + last + 1, 2, axis) for start in range(size)
+        ]
+        x = functools.reduce(jnp.maximum, parts)
+    return x
 
 
 class PNet(nn.Module):
@@ -57,18 +104,19 @@ class PNet(nn.Module):
             logits [b, r, c, 2] and box offsets [b, r, c, 4] with r = ceil((h - 2) / 2) - 4, c
             alike.
         """
-        x = PReLU(name="prelu1")(_conv(10, 3, "conv1")(x))
+        x = PReLU(name="prelu1")(Conv(10, 3, name="conv1")(x))
         x = _pool(x, 2)
-        x = PReLU(name="prelu2")(_conv(16, 3, "conv2")(x))
-        x = PReLU(name="prelu3")(_conv(32, 3, "conv3")(x))
+        x = PReLU(name="prelu2")(Conv(16, 3, name="conv2")(x))
+        x = PReLU(name="prelu3")(Conv(32, 3, name="conv3")(x))
         self.sow("intermediates", "features", x)
-        return _conv(2, 1, "prob")(x), _conv(4, 1, "reg")(x)
+        return Conv(2, 1, name="prob")(x), Conv(4, 1, name="reg")(x)
 
 
 class RNet(nn.Module):
     """The refinement network: rejects windows of 24x24 and corrects their boxes."""
 
     dropout_rate: float = 0.0
+    as_product: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array, *, deterministic: bool = True) -> tuple[jax.Array, jax.Array]:
@@ -81,9 +129,10 @@ class RNet(nn.Module):
         Returns:
             logits [b, 2] and box offsets [b, 4].
         """
-        x = _pool(PReLU(name="prelu1")(_conv(28, 3, "conv1")(x)), 3)
-        x = _pool(PReLU(name="prelu2")(_conv(48, 3, "conv2")(x)), 3)
-        x = PReLU(name="prelu3")(_conv(64, 2, "conv3")(x))
+        conv = functools.partial(Conv, as_product=self.as_product)
+        x = _pool(PReLU(name="prelu1")(conv(28, 3, name="conv1")(x)), 3)
+        x = _pool(PReLU(name="prelu2")(conv(48, 3, name="conv2")(x)), 3)
+        x = PReLU(name="prelu3")(conv(64, 2, name="conv3")(x))
         x = PReLU(name="prelu4")(nn.Dense(128, name="dense4")(x.reshape(x.shape[0], -1)))
         x = nn.Dropout(self.dropout_rate)(x, deterministic=deterministic)
         self.sow("intermediates", "features", x)
@@ -94,6 +143,7 @@ class ONet(nn.Module):
     """The output network: the final decision, box and five landmarks of windows of 48x48."""
 
     dropout_rate: float = 0.0
+    as_product: bool = False
 
     @nn.compact
     def __call__(
@@ -109,10 +159,11 @@ class ONet(nn.Module):
             logits [b, 2], box offsets [b, 4] and landmarks [b, 10] (x1..x5, then y1..y5, as shares
             of the window's width and height).
         """
-        x = _pool(PReLU(name="prelu1")(_conv(32, 3, "conv1")(x)), 3)
-        x = _pool(PReLU(name="prelu2")(_conv(64, 3, "conv2")(x)), 3)
-        x = _pool(PReLU(name="prelu3")(_conv(64, 3, "conv3")(x)), 2)
-        x = PReLU(name="prelu4")(_conv(128, 2, "conv4")(x))
+        conv = functools.partial(Conv, as_product=self.as_product)
+        x = _pool(PReLU(name="prelu1")(conv(32, 3, name="conv1")(x)), 3)
+        x = _pool(PReLU(name="prelu2")(conv(64, 3, name="conv2")(x)), 3)
+        x = _pool(PReLU(name="prelu3")(conv(64, 3, name="conv3")(x)), 2)
+        x = PReLU(name="prelu4")(conv(128, 2, name="conv4")(x))
         x = PReLU(name="prelu5")(nn.Dense(256, name="dense5")(x.reshape(x.shape[0], -1)))
         x = nn.Dropout(self.dropout_rate)(x, deterministic=deterministic)
         self.sow("intermediates", "features", x)

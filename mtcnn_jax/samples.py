@@ -29,10 +29,11 @@ class Samples(NamedTuple):
     """Labelled windows, as arrays of NumPy or JAX.
 
     Attributes:
-        patches: uint8 [n, c, c, 3], the window with context; c is `CONTEXT` times the network's input.
+        patches: uint8 [n, c, c, 3], the window with context; c is `CONTEXT` times the network's
+            input.
         kinds: int8 [n], NEGATIVE, POSITIVE, PART or LANDMARK.
-        boxes: float32 [n, 4], the face's box in units of the window (which is (0, 0, 1, 1)); NaN for
-            negatives.
+        boxes: float32 [n, 4], the face's box in units of the window (which is (0, 0, 1, 1)); NaN
+            for negatives.
         landmarks: float32 [n, 5, 2], in units of the window; NaN where unknown.
     """
 

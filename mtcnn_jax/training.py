@@ -1,9 +1,6 @@
 """One training step of one network: pure functions from a state and a batch to the next state."""
 
-import dataclasses
 import functools
-import math
-from typing import Any
 
 import flax.struct
 import jax
@@ -11,94 +8,17 @@ import jax.numpy as jnp
 import optax
 
 from mtcnn_jax import losses
-from mtcnn_jax.augment import AugmentConfig, augment, window_of
+from mtcnn_jax.augment import augment, window_of
 from mtcnn_jax.networks import INPUT_SIZE, NETWORKS, normalize
+from mtcnn_jax.recipe import Params, Recipe, optimizer
 from mtcnn_jax.samples import POSITIVE, Samples
 
-Params = dict[str, Any]
 Metrics = dict[str, jax.Array]
 
 AUXILIARY = "auxiliary"
 """Name of the landmark layer that P-Net and R-Net have in training only."""
 
 LANDMARK_NUMBERS = 10
-
-
-@dataclasses.dataclass(frozen=True)
-class Recipe:
-    """What is trained, and how. The defaults are the paper's where it says.
-
-    Attributes:
-        stage: "pnet", "rnet" or "onet".
-        steps: length of the run, which the schedule of the learning rate spans.
-        learning_rate: its peak.
-        warmup_steps: steps of its linear rise from 0; a cosine takes it back to 0.
-        optimizer: "adamw", or "sgd" with momentum 0.9.
-        weight_decay: on kernels; biases and PReLU slopes have none.
-        clip_norm: greatest norm of a gradient; 0 is without limit.
-        ohem_ratio: share of the hardest classification losses that count; 1 is all.
-        box_loss: "l2" (paper), "l1", "smooth_l1" or "wing".
-        landmark_loss: the same for landmarks.
-        auxiliary_landmarks: train P-Net and R-Net on landmarks too, as the paper does, by a layer that
-            the finished network does not have.
-        dropout: rate before the heads of R-Net and O-Net.
-        ema_decay: of the averaged parameters; 0 is without.
-        compute_dtype: "float32" or "bfloat16".
-        augment: how to augment; None is not at all.
-    """
-
-    stage: str
-    steps: int
-    learning_rate: float = 1e-3
-    warmup_steps: int = 200
-    optimizer: str = "adamw"
-    weight_decay: float = 1e-4
-    clip_norm: float = 1.0
-    ohem_ratio: float = 0.7
-    box_loss: str = "l2"
-    landmark_loss: str = "l2"
-    auxiliary_landmarks: bool = True
-    dropout: float = 0.0
-    ema_decay: float = 0.0
-    compute_dtype: str = "float32"
-    augment: AugmentConfig | None = AugmentConfig()
-
-    def __post_init__(self):
-        choices = {
-            "stage": tuple(NETWORKS),
-            "optimizer": ("adamw", "sgd"),
-            "box_loss": losses.DISTANCES,
-            "landmark_loss": losses.DISTANCES,
-            "compute_dtype": ("float32", "bfloat16"),
-        }
-        for name, accepted in choices.items():
-            if getattr(self, name) not in accepted:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)!r}; accepted are {', '.join(accepted)}"
-                )
-        ranges = {
-            "steps": (self.steps >= 1, "1 or more"),
-            "learning_rate": (0 < self.learning_rate < math.inf, "a number above 0"),
-            "warmup_steps": (
-                0 <= self.warmup_steps < self.steps,
-                f"0 or more and less than steps, {self.steps}",
-            ),
-            "weight_decay": (0 <= self.weight_decay < math.inf, "a number of 0 or more"),
-            "clip_norm": (0 <= self.clip_norm < math.inf, "a number of 0 or more"),
-            "ohem_ratio": (0 < self.ohem_ratio <= 1, "above 0, at most 1"),
-            "dropout": (0 <= self.dropout < 1, "0 or more, below 1"),
-            "ema_decay": (0 <= self.ema_decay < 1, "0 or more, below 1"),
-        }
-        for name, (fine, accepted) in ranges.items():
-            if not fine:
-                raise ValueError(f"{name} is {getattr(self, name)}; accepted is {accepted}")
-        if self.dropout and self.stage == "pnet":
-            raise ValueError(f"dropout is {self.dropout}; accepted for pnet is 0")
-
-    @property
-    def has_auxiliary(self) -> bool:
-        """Whether the network gets a landmark layer for training only."""
-        return self.auxiliary_landmarks and self.stage != "onet"
 
 
 @flax.struct.dataclass
@@ -120,28 +40,6 @@ class TrainState:
     ema: Params | None
     key: jax.Array
     recipe: Recipe = flax.struct.field(pytree_node=False)
-
-
-def learning_rate(recipe: Recipe) -> optax.Schedule:
-    """A linear rise, then a cosine to 0 at the last step."""
-    return optax.warmup_cosine_decay_schedule(
-        0.0, recipe.learning_rate, recipe.warmup_steps, recipe.steps
-    )
-
-
-def optimizer(recipe: Recipe) -> optax.GradientTransformation:
-    """The recipe's optimiser with clipping, decay and schedule."""
-
-    def kernels(params: Params) -> Params:
-        return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
-
-    clip = [optax.clip_by_global_norm(recipe.clip_norm)] if recipe.clip_norm else []
-    schedule = learning_rate(recipe)
-    if recipe.optimizer == "adamw":
-        decay = recipe.weight_decay
-        return optax.chain(*clip, optax.adamw(schedule, weight_decay=decay, mask=kernels))
-    decay = optax.add_decayed_weights(recipe.weight_decay, mask=kernels)
-    return optax.chain(*clip, decay, optax.sgd(schedule, momentum=0.9))
 
 
 def create_state(recipe: Recipe, *, seed: int, params: Params | None = None) -> TrainState:
@@ -188,12 +86,16 @@ def outputs(
         key: for dropout; None is without.
 
     Returns:
-        float32 logits [b, 2], offsets [b, 4] and landmarks [b, 10], or None where nothing gives them.
+        float32 logits [b, 2], offsets [b, 4] and landmarks [b, 10], or None where nothing gives
+        them.
     """
     dtype = jnp.dtype(recipe.compute_dtype)
     params = jax.tree.map(lambda leaf: leaf.astype(dtype), params)
     drops = key is not None and recipe.dropout > 0
-    network = NETWORKS[recipe.stage](**({"dropout_rate": recipe.dropout} if drops else {}))
+    settings: dict = {"dropout_rate": recipe.dropout} if drops else {}
+    if recipe.stage != "pnet":
+        settings["as_product"] = jax.default_backend() == "cpu"
+    network = NETWORKS[recipe.stage](**settings)
     heads, captured = network.apply(
         {"params": params[recipe.stage]},
         normalize(pixels).astype(dtype),
@@ -275,7 +177,7 @@ def update(state: TrainState, batch: Samples) -> tuple[TrainState, Metrics]:
     gradients, metrics = jax.grad(loss, has_aux=True)(state.params)
     changes, opt_state = optimizer(recipe).update(gradients, state.opt_state, state.params)
     params = optax.apply_updates(state.params, changes)
-    metrics["gradient_norm"] = optax.global_norm(gradients)
+    metrics["gradient_norm"] = optax.tree.norm(gradients)
     ema = state.ema
     if ema is not None:
         # A young average follows more quickly: it has little to remember but the start.
@@ -294,8 +196,8 @@ def train_step(state: TrainState, batch: Samples) -> tuple[TrainState, Metrics]:
         batch: b samples.
 
     Returns:
-        The next state, and the batch's metrics, each float32 []: loss, classification (over all valid
-        examples, not only the hard ones), box, landmarks, accuracy, recall (of positives) and
+        The next state, and the batch's metrics, each float32 []: loss, classification (over all
+        valid examples, not only the hard ones), box, landmarks, accuracy, recall (of positives) and
         gradient_norm (before clipping).
     """
     return update(state, batch)
@@ -334,8 +236,8 @@ def eval_step(
         patches: uint8 [b, c, c, 3].
 
     Returns:
-        float32 scores [b] from 0 to 1, offsets [b, 4] and landmarks [b, 10] (NaN where the network has
-        none).
+        float32 scores [b] from 0 to 1, offsets [b, 4] and landmarks [b, 10] (NaN where the network
+        has none).
     """
     logits, offsets, points = outputs(recipe, params, window_of(patches).astype(jnp.float32))
     if points is None:

@@ -1,5 +1,6 @@
 """Boxes against hand-computed values and a scalar oracle."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -27,6 +28,16 @@ def test_iou_equals_a_scalar_oracle(mode):
     a, b = random_boxes(rng, 30), random_boxes(rng, 20)
     wanted = [[overlap(x, y, smaller=mode == "min") for y in b] for x in a]
     np.testing.assert_allclose(boxes.iou(a, b, mode=mode), wanted, atol=1e-6)
+
+
+def test_iou_under_jit_and_vmap_equals_plain():
+    rng = np.random.default_rng(2)
+    a, b = (np.stack([random_boxes(rng, count) for _ in range(3)]) for count in (9, 5))
+    with jax.disable_jit():
+        plain = np.stack([boxes.iou(*pair) for pair in zip(a, b, strict=True)])
+    np.testing.assert_allclose(jax.jit(boxes.iou)(a[0], b[0]), plain[0], atol=1e-6)
+    np.testing.assert_allclose(jax.vmap(boxes.iou)(a, b), plain, atol=1e-6)
+    np.testing.assert_allclose(plain[1], np.transpose(boxes.iou(b[1], a[1])), atol=1e-6)
 
 
 def test_iou_by_hand():

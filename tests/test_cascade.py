@@ -6,11 +6,15 @@ import jax
 import numpy as np
 import pytest
 from PIL import Image
-from test_boxes import overlap
 
 from mtcnn_jax import DetectConfig, detect_padded, load_params
+from tests.test_boxes import overlap
 
 CONFIG = DetectConfig(capacities=(1024, 256, 64))
+WHOLE, PART = (
+    (512, 640),
+    (320, 320),
+)  # Two canvases serve nearly all tests: compiling takes longest.
 run = jax.jit(detect_padded)
 
 
@@ -25,6 +29,12 @@ def street(shared):
         return np.asarray(image.convert("RGB"))
 
 
+def on_canvas(picture, shape, *, fill=0):
+    canvas = np.full((*shape, 3), fill, np.uint8)
+    canvas[: picture.shape[0], : picture.shape[1]] = picture
+    return canvas
+
+
 def faces(params, canvas, size=None, config=CONFIG):
     size = np.array(canvas.shape[:2] if size is None else size, np.int32)
     found = jax.device_get(run(params, canvas, size, config))
@@ -32,41 +42,53 @@ def faces(params, canvas, size=None, config=CONFIG):
     return [field[found.valid] for field in (found.boxes, found.scores, found.landmarks)]
 
 
+def faces_in(params, picture, shape, config=CONFIG):
+    return faces(params, on_canvas(picture, shape), picture.shape[:2], config)
+
+
 def same(one, other, *, atol):
     for a, b in zip(one, other, strict=True):
         np.testing.assert_allclose(a, b, atol=atol)
 
 
-@pytest.mark.parametrize("photo", ["astronaut", "vga_street"])
-def test_parity_with_a_port(photo, shared, params):
-    known = np.load(shared / f"reference/cascade/stages_{photo}.npz")
-    boxes, scores, landmarks = faces(params, known["image_rgb_hwc_u8"])
+def test_parity_with_a_port(shared, params):
+    """facenet-pytorch 2.6.0 with the same weights, on photos of one large and five small faces.
+
+    Its boxes lie up to 1.5 pixels to the right of where its crops were and down: with its own
+    windows and outputs, decoded from where the crops were, the mean overlap would be 0.897.
+    """
     matched = []
-    for box, score, points in zip(known["boxes"], known["probs"], known["points"], strict=True):
-        found = [overlap(box, other) for other in boxes]
-        best = int(np.argmax(found))
-        error = np.linalg.norm(landmarks[best] - points, axis=-1) / (box[2] - box[0])
-        matched.append((best, found[best], abs(scores[best] - score), error.mean()))
-    best, found, apart, error = (np.array(column) for column in zip(*matched, strict=True))
-    assert found.min() >= 0.85
+    for photo, count in (("astronaut", 1), ("vga_street", 5)):
+        known = np.load(shared / f"reference/cascade/stages_{photo}.npz")
+        boxes, scores, landmarks = faces_in(params, known["image_rgb_hwc_u8"], WHOLE)
+        used = set()
+        for box, score, points in zip(known["boxes"], known["probs"], known["points"], strict=True):
+            found = [overlap(box, other) for other in boxes]
+            best = int(np.argmax(found))
+            error = np.linalg.norm(landmarks[best] - points, axis=-1) / (box[2] - box[0])
+            matched.append((found[best], abs(scores[best] - score), error.mean()))
+            used.add(best)
+        assert len(used) == count == len(known["boxes"])
+        assert (np.delete(scores, list(used)) <= 0.9).all()
+    found, apart, error = np.array(matched).T
+    assert found.min() >= 0.85 and found.mean() >= 0.895
     assert apart.max() <= 0.05
     assert error.mean() <= 0.03 and error.max() <= 0.06
-    extra = np.delete(scores, best)
-    assert (extra <= 0.9).all()
 
 
 def test_padding_changes_nothing(params, street):
-    picture = street[100:340, :321]
-    canvas = np.random.default_rng(0).integers(0, 256, (300, 400, 3)).astype(np.uint8)
-    canvas[:240, :321] = picture
-    plain, padded = faces(params, picture), faces(params, canvas, (240, 321))
-    assert len(plain[0]) >= 1
+    picture = street[160:400, 320:637]
+    noise = np.random.default_rng(0).integers(0, 256, (*PART, 3)).astype(np.uint8)
+    noise[:240, :317] = picture
+    plain, padded = faces(params, picture), faces(params, noise, (240, 317))
+    assert len(plain[0]) >= 2
     same(plain, padded, atol=2e-3)
 
 
 def test_vmap_equals_a_loop(params, street):
-    canvases = np.stack([street[160:400, :320], street[160:400, 320:], 0 * street[:240, :320]])
-    sizes = np.array([[240, 320], [220, 310], [240, 320]], np.int32)
+    pictures = [street[160:400, :320], street[160:380, 320:630], np.zeros((300, 320, 3), np.uint8)]
+    canvases = np.stack([on_canvas(picture, PART) for picture in pictures])
+    sizes = np.array([picture.shape[:2] for picture in pictures], np.int32)
     many = jax.jit(jax.vmap(functools.partial(detect_padded, config=CONFIG), (None, 0, 0)))
     found = jax.device_get(many(params, canvases, sizes))
     total = 0
@@ -81,7 +103,7 @@ def test_vmap_equals_a_loop(params, street):
 def test_a_picture_enlarged_twice_gives_twice_the_coordinates(params, street):
     picture = street[:, :520]
     twice = np.repeat(np.repeat(picture, 2, axis=0), 2, axis=1)
-    one = faces(params, picture)
+    one = faces_in(params, picture, WHOLE)
     two = faces(params, twice, config=DetectConfig(min_face_size=40, capacities=CONFIG.capacities))
     assert len(one[0]) == len(two[0]) >= 3
     order = [int(np.argmax([overlap(2 * a, b) for b in two[0]])) for a in one[0]]
@@ -104,7 +126,7 @@ def test_a_face_cut_by_a_border_is_found_within_the_picture(border, params, shar
     left, top, right, bottom = window
     cut = picture[max(top, 0) : bottom, max(left, 0) : right]
     origin = np.array([max(left, 0), max(top, 0)] * 2)
-    boxes, scores, _ = faces(params, np.ascontiguousarray(cut))
+    boxes, scores, _ = faces_in(params, cut, PART)
     assert len(boxes) == 1
     whole = known["boxes"][0] - origin
     height, width = cut.shape[:2]
@@ -114,10 +136,10 @@ def test_a_face_cut_by_a_border_is_found_within_the_picture(border, params, shar
 
 
 def test_overflow_is_counted(params, street):
-    small = DetectConfig(capacities=(64, 16, 4))
-    found = run(params, street, np.array(street.shape[:2]), small)
+    small = DetectConfig(capacities=(32, 8, 2))
+    found = run(params, street[160:480, 320:], np.array(PART), small)
     assert (np.asarray(found.overflow) > 0).all()
-    assert found.boxes.shape == (4, 4)
+    assert found.boxes.shape == (2, 4)
 
 
 @pytest.mark.parametrize(

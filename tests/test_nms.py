@@ -5,9 +5,9 @@ import functools
 import jax
 import numpy as np
 import pytest
-from test_boxes import overlap, random_boxes
 
 from mtcnn_jax.nms import BLOCK, nms
+from tests.test_boxes import overlap, random_boxes
 
 
 def greedy(boxes, valid, threshold, groups, *, smaller=False):
@@ -40,6 +40,17 @@ def test_equals_the_greedy_loop_over_several_blocks():
     wanted = greedy(boxes, valid, 0.6, np.zeros(count))
     assert BLOCK // 10 < wanted.sum() < count - 50
     np.testing.assert_array_equal(nms(boxes, valid, 0.6), wanted)
+
+
+@pytest.mark.parametrize("capacity", [41, 100, 2 * BLOCK])
+def test_padding_changes_nothing(capacity):
+    rng = np.random.default_rng(8)
+    boxes = random_boxes(rng, 40)
+    plain = nms(boxes, np.ones(40, bool), 0.4)
+    padded = np.concatenate([boxes, random_boxes(rng, capacity - 40)])
+    found = nms(padded, np.arange(capacity) < 40, 0.4)
+    np.testing.assert_array_equal(found[:40], plain)
+    assert not found[40:].any() and 0 < plain.sum() < 40
 
 
 def test_a_suppressed_box_suppresses_nothing():

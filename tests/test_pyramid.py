@@ -121,3 +121,19 @@ def test_jit_equals_plain():
         plain = levels_of(picture)
     for (_, one), (_, other) in zip(plain, levels_of(picture), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-3)
+
+
+def test_vmap_equals_a_loop():
+    rng = np.random.default_rng(4)
+    pictures = rng.integers(0, 256, (2, 48, 48, 3)).astype(np.uint8)
+    sizes = np.array([[48, 48], [37, 42]])
+    plan = pyramid.plan((48, 48))
+
+    def build(picture, size):
+        return pyramid.build(crops.mip_chain(picture, size, pyramid.mips_used(plan)), size, plan)
+
+    many = jax.jit(jax.vmap(build))(pictures, sizes)
+    assert len(many) == 3
+    for row, pair in enumerate(zip(pictures, sizes, strict=True)):
+        for one, found in zip(jax.jit(build)(*pair), many, strict=True):
+            np.testing.assert_allclose(found[row], one, atol=1e-3)

@@ -1,0 +1,114 @@
+"""Pictures and annotations in the archives that data sets come in.
+
+An error names the archive, the line of the annotation and the picture, so that a broken download
+can be told from a wrong folder.
+"""
+
+import os
+import pathlib
+import zipfile
+import zlib
+from collections.abc import Iterator
+
+
+class ArchiveError(ValueError):
+    """An archive is damaged, or does not hold what an annotation names."""
+
+
+def require(folder: str | os.PathLike[str], names: tuple[str, ...]) -> pathlib.Path:
+    """The folder, once it is sure that it holds the files or folders `names`.
+
+    A name of the form "a.zip|a" is there if either is.
+
+    Raises:
+        FileNotFoundError: naming what is missing and all that is wanted.
+    """
+    folder = pathlib.Path(folder)
+    missing = [
+        name for name in names if not any((folder / one).exists() for one in name.split("|"))
+    ]
+    if missing:
+        raise FileNotFoundError(
+            f"{folder} lacks {', '.join(missing)}; accepted is a folder with {', '.join(names)}"
+        )
+    return folder
+
+
+class PictureArchive:
+    """The pictures of a ZIP archive, or of the folder that it unpacks to."""
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self.path = pathlib.Path(path)
+        self._zip = None
+        if not self.path.is_dir():
+            try:
+                self._zip = zipfile.ZipFile(self.path)
+            except zipfile.BadZipFile as error:
+                raise ArchiveError(f"{self.path} is no whole ZIP archive: {error}") from error
+
+    def read(self, member: str, *, named_by: str) -> bytes:
+        """The bytes of a member.
+
+        Args:
+            member: path within the archive.
+            named_by: the annotation and line that name it, for the error.
+
+        Raises:
+            ArchiveError: if the member is missing or damaged.
+        """
+        try:
+            if self._zip is None:
+                return (self.path / member).read_bytes()
+            return self._zip.read(member)
+        except (KeyError, FileNotFoundError):
+            raise ArchiveError(f"{self.path} holds no {member}, which {named_by} names") from None
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            raise ArchiveError(
+                f"{self.path}: {member}, which {named_by} names, is damaged: {error}"
+            ) from error
+
+    def close(self) -> None:
+        """Closes the archive's file."""
+        if self._zip is not None:
+            self._zip.close()
+
+
+class Lines:
+    """The lines of an annotation file, numbered, for errors that name the line."""
+
+    def __init__(self, name: str, text: str):
+        self.name = name
+        self._lines = [line.strip() for line in text.splitlines()]
+        while self._lines and not self._lines[-1]:
+            self._lines.pop()
+        self.number = 0
+
+    def __bool__(self) -> bool:
+        """Whether there are lines left."""
+        return self.number < len(self._lines)
+
+    def __iter__(self) -> Iterator[str]:
+        while self:
+            yield self.take()
+
+    @property
+    def place(self) -> str:
+        """The file and the line read last."""
+        return f"{self.name}, line {self.number}"
+
+    def take(self) -> str:
+        """The next line."""
+        self.number += 1
+        if self.number > len(self._lines):
+            raise ArchiveError(f"{self.place}: the file ends here; accepted is a whole one")
+        return self._lines[self.number - 1]
+
+    def numbers(self, text: str, count: int) -> list[float]:
+        """Exactly `count` numbers of a line's text."""
+        try:
+            values = [float(part) for part in text.split()]
+        except ValueError:
+            values = []
+        if len(values) != count:
+            raise ArchiveError(f"{self.place}: {text!r}; accepted are {count} numbers")
+        return values

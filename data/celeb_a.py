@@ -1,0 +1,146 @@
+"""CelebA (Liu et al. 2015), in the wild and aligned, as TFDS builders that want no TensorFlow.
+
+In the wild the manual folder holds `img_celeba.zip` (or the folder `img_celeba` that the archive
+unpacks to), `list_bbox_celeba.txt`, `list_landmarks_celeba.txt` and `list_eval_partition.txt`;
+aligned it holds `img_align_celeba.zip` (or its folder), `list_landmarks_align_celeba.txt` and the
+partition. Aligned pictures have no boxes of their own: `box_of_landmarks` makes them. Points are in
+the order and geometry of `mtcnn_jax.boxes`.
+"""
+
+import pathlib
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from data.archives import ArchiveError, Lines, PictureArchive, require
+
+PARTITIONS = {0: "train", 1: "validation", 2: "test"}
+PARTITION_FILE = "list_eval_partition.txt"
+BOX_SIDES = (2.2, 2.95)
+"""Width and height of a face's box over the distance from the middle of the eyes to the mouth's."""
+
+BOX_CENTRE = 0.23
+"""Where the box's centre lies, from the middle of the eyes (0) to that of the mouth (1)."""
+
+
+def box_of_landmarks(landmarks: np.ndarray) -> np.ndarray:
+    """Upright boxes [..., 4] about five landmarks [..., 5, 2], for faces that have no box.
+
+    The distance from the eyes to the mouth hardly changes as a head turns sideways; that between
+    the eyes does. The proportions are medians over 12,000 faces that have both.
+    """
+    eyes, mouth = landmarks[..., :2, :].mean(axis=-2), landmarks[..., 3:, :].mean(axis=-2)
+    length = np.linalg.norm(mouth - eyes, axis=-1, keepdims=True)
+    centre = eyes + BOX_CENTRE * (mouth - eyes)
+    half = length * np.array(BOX_SIDES) / 2
+    return np.concatenate([centre - half, centre + half], axis=-1).astype(np.float32)
+
+
+def read_list(path: pathlib.Path, columns: int, *, header: bool = True) -> dict[str, tuple]:
+    """Reads a list of CelebA: where `header`, a count and a line of column names, then rows.
+
+    Args:
+        path: the text file.
+        columns: numbers after each picture's name.
+        header: whether count and column names come first.
+
+    Returns:
+        For each picture's name its numbers, a float64 [columns], and the place (file and line).
+
+    Raises:
+        ArchiveError: naming the line that is malformed, or that comes up twice, or the wrong count.
+    """
+    lines = Lines(str(path), path.read_text())
+    count = None
+    if header:
+        count = int(lines.numbers(lines.take(), 1)[0])
+        lines.take()
+    found: dict[str, tuple] = {}
+    for line in lines:
+        name, _, numbers = line.partition(" ")
+        if name in found:
+            raise ArchiveError(f"{lines.place}: {name} was on {found[name][1]} already")
+        found[name] = (np.array(lines.numbers(numbers, columns)), lines.place)
+    if count is not None and len(found) != count:
+        raise ArchiveError(f"{path}, line 1: {count}; the file has {len(found)} rows")
+    return found
+
+
+def _other(values: dict[str, tuple], name: str, path: pathlib.Path, place: str) -> np.ndarray:
+    if name not in values:
+        raise ArchiveError(f"{path} has no row for {name}, which {place} names")
+    return values[name][0]
+
+
+class _CelebA(tfds.core.GeneratorBasedBuilder):
+    """What the two forms share; a form sets the names of its files."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    ARCHIVE: str
+    LANDMARKS: str
+    BOXES: str | None = None
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return self.dataset_info_from_configs(
+            description=__doc__,
+            features=tfds.features.FeaturesDict(
+                {
+                    "image": tfds.features.Image(encoding_format="jpeg"),
+                    "image/filename": tfds.features.Text(),
+                    "bbox": tfds.features.Tensor(shape=(4,), dtype=np.float32),
+                    "landmarks": tfds.features.Tensor(shape=(5, 2), dtype=np.float32),
+                }
+            ),
+            homepage="http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
+        )
+
+    def _split_generators(self, dl_manager) -> dict[str, Iterator]:
+        texts = (self.LANDMARKS, PARTITION_FILE, *filter(None, (self.BOXES,)))
+        folder = require(dl_manager.manual_dir, (f"{self.ARCHIVE}.zip|{self.ARCHIVE}", *texts))
+        return {
+            split: self._generate_examples(folder, partition)
+            for partition, split in PARTITIONS.items()
+        }
+
+    def _generate_examples(self, folder: pathlib.Path, partition: int) -> Iterator:
+        points = read_list(folder / self.LANDMARKS, 10)
+        partitions = read_list(folder / PARTITION_FILE, 1, header=False)
+        boxes = read_list(folder / self.BOXES, 4) if self.BOXES else {}
+        path = folder / f"{self.ARCHIVE}.zip"
+        archive = PictureArchive(path if path.exists() else folder)
+        for name, (numbers, place) in points.items():
+            if _other(partitions, name, folder / PARTITION_FILE, place)[0] != partition:
+                continue
+            landmarks = numbers.reshape(5, 2).astype(np.float32)
+            box = box_of_landmarks(landmarks)
+            if self.BOXES:
+                x, y, width, height = _other(boxes, name, folder / self.BOXES, place)
+                box = np.array([x, y, x + width, y + height], np.float32)
+            yield (
+                name,
+                {
+                    "image": archive.read(f"{self.ARCHIVE}/{name}", named_by=place),
+                    "image/filename": name,
+                    "bbox": box,
+                    "landmarks": landmarks,
+                },
+            )
+        archive.close()
+
+
+class CelebAWild(_CelebA):
+    """CelebA in the wild: whole pictures with one labelled face each."""
+
+    ARCHIVE = "img_celeba"
+    LANDMARKS = "list_landmarks_celeba.txt"
+    BOXES = "list_bbox_celeba.txt"
+    MANUAL_DOWNLOAD_INSTRUCTIONS = "img_celeba.zip and three lists; see the module."
+
+
+class CelebAAligned(_CelebA):
+    """CelebA aligned: 178 x 218 pixels, the face upright in the middle."""
+
+    ARCHIVE = "img_align_celeba"
+    LANDMARKS = "list_landmarks_align_celeba.txt"
+    MANUAL_DOWNLOAD_INSTRUCTIONS = "img_align_celeba.zip and two lists; see the module."

@@ -1,0 +1,127 @@
+"""Any labelled folder of pictures: boxes in WIDER FACE's text format, or COCO's JSON."""
+
+import json
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from data.archives import ArchiveError
+from data.records import Picture
+from data.wider_face import ATTRIBUTES, parse_annotations
+
+_INVALID = ATTRIBUTES.index("invalid")
+
+
+class Labels(NamedTuple):
+    """The labels of one picture; see `data.records.Picture`."""
+
+    name: str
+    boxes: np.ndarray
+    ignored: np.ndarray
+    landmarks: np.ndarray
+    place: str
+
+
+def read_labels(path: str | os.PathLike) -> list[Labels]:
+    """Reads labels, of WIDER FACE's format from a .txt file and COCO's from a .json file.
+
+    COCO's crowds are ignored boxes; its key points are read where there are five for each face, in
+    the order of `mtcnn_jax.boxes`.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: naming file and line (or entry), if it is malformed.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {path}; accepted is a .txt or .json of labels")
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".json":
+        return _coco(path, text)
+    if path.suffix != ".txt":
+        raise ValueError(f"{path}; accepted are .txt (WIDER FACE) and .json (COCO)")
+    labels = []
+    for one in parse_annotations(str(path), text):
+        ignored = (one.attributes[:, _INVALID] == 1) | _without_area(one.boxes)
+        unknown = np.full((len(one.boxes), 5, 2), np.nan, np.float32)
+        labels.append(Labels(one.name, one.boxes, ignored, unknown, one.place))
+    return labels
+
+
+def _without_area(boxes: np.ndarray) -> np.ndarray:
+    return (boxes[:, 2:] <= boxes[:, :2]).any(axis=1)
+
+
+def _coco(path: pathlib.Path, text: str) -> list[Labels]:
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise ArchiveError(f"{path} is no JSON: {error}") from error
+    if not isinstance(content, Mapping) or not {"images", "annotations"} <= content.keys():
+        raise ArchiveError(f"{path}: accepted is COCO's object with images and annotations")
+    names, faces = {}, {}
+    for number, image in enumerate(content["images"]):
+        try:
+            names[image["id"]], faces[image["id"]] = str(image["file_name"]), []
+        except (KeyError, TypeError):
+            raise ArchiveError(
+                f"{path}, images[{number}]: accepted is an object with id and file_name"
+            ) from None
+    for number, entry in enumerate(content["annotations"]):
+        place = f"{path}, annotations[{number}]"
+        image, face = _coco_face(entry, place)
+        if image not in faces:
+            raise ArchiveError(f"{place}: no image has the id {image!r}")
+        faces[image].append(face)
+    labels = []
+    for image, name in names.items():
+        boxes = np.array([box for box, _, _ in faces[image]], np.float32).reshape(-1, 4)
+        crowds = np.array([crowd for _, crowd, _ in faces[image]], bool)
+        points = np.array([points for _, _, points in faces[image]], np.float32).reshape(-1, 5, 2)
+        labels.append(Labels(name, boxes, crowds | _without_area(boxes), points, str(path)))
+    return labels
+
+
+def _coco_face(entry: Any, place: str) -> tuple[Any, tuple[list[float], bool, np.ndarray]]:
+    try:
+        image, (x, y, width, height) = entry["image_id"], map(float, entry["bbox"])
+        points = np.array(entry.get("keypoints", ()), np.float64)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise ArchiveError(
+            f"{place}: accepted is an object with image_id and a bbox of 4 numbers"
+        ) from None
+    if not np.isfinite([x, y, width, height]).all():
+        raise ArchiveError(f"{place}: bbox is {entry['bbox']}; accepted are finite numbers")
+    five = np.full((5, 2), np.nan)
+    if points.shape == (15,):
+        points = points.reshape(5, 3)
+        five = np.where(points[:, 2:] > 0, points[:, :2], np.nan)
+    ignored = bool(entry.get("iscrowd", 0)) or bool(entry.get("ignore", 0))
+    return image, ([x, y, x + width, y + height], ignored, five)
+
+
+class Pictures(Sequence):
+    """Labelled pictures of a folder, read from their files as they are asked for."""
+
+    def __init__(self, folder: str | os.PathLike, annotations: str | os.PathLike):
+        """Reads the labels, and makes sure that their pictures are there.
+
+        Raises:
+            ArchiveError: if one is not, naming the line of the annotations.
+        """
+        self._root = pathlib.Path(folder)
+        self.labels = read_labels(annotations)
+        for one in self.labels:
+            if not (self._root / one.name).is_file():
+                raise ArchiveError(f"{self._root} holds no {one.name}, which {one.place} names")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> Picture:
+        one = self.labels[index]
+        encoded = (self._root / one.name).read_bytes()
+        return Picture(one.name, encoded, one.boxes, one.ignored, one.landmarks, True)

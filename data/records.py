@@ -1,0 +1,146 @@
+"""Prepared data sets, read into one record, whichever builder prepared them.
+
+Faces that labels say to ignore stay in the record, marked: those flagged `invalid` and those
+without area.
+"""
+
+import pathlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from mtcnn_jax import read_image
+
+
+class Picture(NamedTuple):
+    """A labelled picture.
+
+    Attributes:
+        name: its path within the archive that it comes from.
+        encoded: the bytes of its file.
+        boxes: float32 [m, 4], xyxy in pixels.
+        ignored: bool [m], boxes that are neither to be found nor to be called background.
+        landmarks: float32 [m, 5, 2] in pixels; NaN where unknown.
+        exhaustive: whether all faces are labelled, so that the rest is background.
+    """
+
+    name: str
+    encoded: bytes
+    boxes: np.ndarray
+    ignored: np.ndarray
+    landmarks: np.ndarray
+    exhaustive: bool
+
+
+def _without_area(boxes: np.ndarray) -> np.ndarray:
+    return (boxes[:, 2:] <= boxes[:, :2]).any(axis=1)
+
+
+def _unknown(count: int) -> np.ndarray:
+    return np.full((count, 5, 2), np.nan, np.float32)
+
+
+def _from_wider_archives(example: Mapping[str, Any]) -> Picture:
+    faces = example["faces"]
+    boxes = np.array(faces["bbox"], np.float32).reshape(-1, 4)
+    ignored = np.array(faces["invalid"], bool) | _without_area(boxes)
+    name = example["image/filename"].decode()
+    return Picture(name, example["image"], boxes, ignored, _unknown(len(boxes)), True)
+
+
+def _from_celeb_archives(example: Mapping[str, Any]) -> Picture:
+    boxes, landmarks = example["bbox"][None], example["landmarks"][None]
+    name = example["image/filename"].decode()
+    return Picture(name, example["image"], boxes, _without_area(boxes), landmarks, False)
+
+
+def _from_stock_wider(example: Mapping[str, Any]) -> Picture:
+    """Stock boxes are ymin, xmin, ymax, xmax in shares of the picture."""
+    faces, encoded = example["faces"], example["image"]
+    height, width = read_image(encoded).shape[:2]
+    shares = np.array(faces["bbox"], np.float32).reshape(-1, 4)
+    boxes = shares[:, [1, 0, 3, 2]] * np.array([width, height, width, height], np.float32)
+    ignored = np.array(faces["invalid"], bool) | _without_area(boxes)
+    name = example["image/filename"].decode()
+    return Picture(name, encoded, boxes, ignored, _unknown(len(boxes)), True)
+
+
+_STOCK_POINTS = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
+
+
+def _from_stock_celeb(example: Mapping[str, Any]) -> Picture:
+    """The stock set is the aligned one, without boxes; its names are not kept."""
+    from data.celeb_a import box_of_landmarks
+
+    marks = example["landmarks"]
+    points = [[marks[f"{name}_x"], marks[f"{name}_y"]] for name in _STOCK_POINTS]
+    landmarks = np.array(points, np.float32)[None]
+    boxes = box_of_landmarks(landmarks)
+    return Picture("", example["image"], boxes, np.zeros(1, bool), landmarks, False)
+
+
+READERS: dict[str, dict[str, Callable[[Mapping[str, Any]], Picture]]] = {
+    "wider_face": {
+        "wider_face_archives": _from_wider_archives,
+        "wider_face": _from_stock_wider,
+    },
+    "celeb_a_wild": {"celeb_a_wild": _from_celeb_archives},
+    "celeb_a": {"celeb_a_aligned": _from_celeb_archives, "celeb_a": _from_stock_celeb},
+}
+"""For each data set the prepared forms that it is looked for in, in order, and their readers."""
+
+
+class Pictures(Sequence):
+    """One split of a prepared data set, in the fixed order that it was prepared in."""
+
+    def __init__(self, source: Sequence[Mapping[str, Any]], read: Callable):
+        self._source, self._read = source, read
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, index: int) -> Picture:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"picture {index} of {len(self)}")
+        return self._read(self._source[index % len(self)])
+
+    def __iter__(self) -> Iterator[Picture]:
+        return (self[index] for index in range(len(self)))
+
+
+def read_pictures(dataset: str, *, split: str, data_dir: str) -> Pictures:
+    """Opens one split of a prepared data set.
+
+    Args:
+        dataset: a name in `READERS`.
+        split: "train", "validation" or "test".
+        data_dir: the folder that it was prepared in.
+
+    Raises:
+        FileNotFoundError: if no form of it is there.
+        ValueError: if there is no such data set or split.
+    """
+    if dataset not in READERS:
+        raise ValueError(f"dataset is {dataset!r}; accepted are {', '.join(READERS)}")
+    root = pathlib.Path(data_dir)
+    for form, read in READERS[dataset].items():
+        for version in sorted(root.glob(f"{form}/*.*.*"), reverse=True):
+            builder = tfds.builder_from_directory(version)
+            if split not in builder.info.splits:
+                raise ValueError(
+                    f"{version} has no split {split!r}; accepted are "
+                    f"{', '.join(builder.info.splits)}"
+                )
+            if builder.info.file_format.value != "array_record":
+                raise ValueError(
+                    f"{version} holds {builder.info.file_format.value} files; accepted are "
+                    "array_record ones (file_format='array_record' when it is prepared)"
+                )
+            decoders = {"image": tfds.decode.SkipDecoding()}
+            return Pictures(builder.as_data_source(split=split, decoders=decoders), read)
+    raise FileNotFoundError(
+        f"{root} holds no prepared {dataset} ({', '.join(READERS[dataset])}); "
+        "`python -m data.prepare` makes it"
+    )

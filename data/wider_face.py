@@ -1,0 +1,143 @@
+"""WIDER FACE (Yang et al. 2016) from its own archives, as a TFDS builder that wants no TensorFlow.
+
+The manual folder holds `WIDER_train.zip`, `WIDER_val.zip` and `wider_face_split.zip`;
+`WIDER_test.zip` is optional. Boxes are x1, y1, x2, y2 in pixels, corner of the first pixel at (0,
+0). All boxes are kept, those of no area and the `invalid` ones too; `data.records` marks them as
+ignored.
+"""
+
+import pathlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from data.archives import ArchiveError, Lines, PictureArchive, require
+
+ATTRIBUTES = ("blur", "expression", "illumination", "invalid", "occlusion", "pose")
+"""In the order of the annotation's columns, after x, y, width and height."""
+
+LEVELS = {"blur": 3, "occlusion": 3}
+"""Values of the attributes that have more than two: none, some, heavy."""
+
+SPLIT_ARCHIVE = "wider_face_split.zip"
+NEEDED = ("WIDER_train.zip|WIDER_train", "WIDER_val.zip|WIDER_val", SPLIT_ARCHIVE)
+
+
+class Annotation(NamedTuple):
+    """What the annotation says of one picture.
+
+    Attributes:
+        name: path of the picture below `images/`.
+        boxes: float32 [m, 4], xyxy in pixels.
+        attributes: int64 [m, 6], in the order of `ATTRIBUTES`.
+        place: the file and line that name the picture.
+    """
+
+    name: str
+    boxes: np.ndarray
+    attributes: np.ndarray
+    place: str
+
+
+def parse_annotations(name: str, text: str) -> list[Annotation]:
+    """Reads `wider_face_*_bbx_gt.txt`: a name, a count, and as many lines (one of zeros for none).
+
+    Raises:
+        ArchiveError: naming the file and the line that is malformed.
+    """
+    lines, found = Lines(name, text), []
+    while lines:
+        picture, place = lines.take(), lines.place
+        if not picture.endswith(".jpg"):
+            raise ArchiveError(f"{place}: {picture!r}; accepted is the name of a .jpg")
+        count = lines.numbers(lines.take(), 1)[0]
+        if count < 0 or count != int(count):
+            raise ArchiveError(f"{lines.place}: {count:g}; accepted is a whole number of boxes")
+        rows = [lines.numbers(lines.take(), 10) for _ in range(int(count) or 1)]
+        table = np.array(rows if count else np.zeros((0, 10)), np.float64)
+        boxes = np.concatenate([table[:, :2], table[:, :2] + table[:, 2:4]], axis=1)
+        attributes = table[:, 4:].astype(np.int64)
+        limits = np.array([LEVELS.get(attribute, 2) for attribute in ATTRIBUTES])
+        wrong = (attributes < 0) | (attributes >= limits) | (table[:, 4:] != attributes)
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            raise ArchiveError(
+                f"{name}, the picture of {place}, box {row + 1}: {ATTRIBUTES[column]} is "
+                f"{table[row, 4 + column]:g}; accepted is 0 to {limits[column] - 1}"
+            )
+        found.append(Annotation(picture, boxes.astype(np.float32), attributes, place))
+    return found
+
+
+def parse_names(name: str, text: str) -> list[Annotation]:
+    """Reads `wider_face_test_filelist.txt`, names of pictures whose faces are not published."""
+    lines = Lines(name, text)
+    boxes, attributes = np.zeros((0, 4), np.float32), np.zeros((0, 6), np.int64)
+    return [Annotation(picture, boxes, attributes, lines.place) for picture in lines]
+
+
+def read_annotations(folder: pathlib.Path, split: str) -> list[Annotation]:
+    """The annotations of split "train", "val" or "test" out of the archive in `folder`."""
+    path = folder / SPLIT_ARCHIVE
+    file = "test_filelist" if split == "test" else f"{split}_bbx_gt"
+    member = f"wider_face_split/wider_face_{file}.txt"
+    archive = PictureArchive(path)
+    text = archive.read(member, named_by="WIDER FACE's layout").decode()
+    archive.close()
+    return (parse_names if split == "test" else parse_annotations)(f"{path}: {member}", text)
+
+
+class WiderFaceArchives(tfds.core.GeneratorBasedBuilder):
+    """WIDER FACE from its archives (not named as the stock builder, which it would shadow)."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    MANUAL_DOWNLOAD_INSTRUCTIONS = f"Put {', '.join(NEEDED)} into the manual folder."
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        kinds = {
+            name: tfds.features.ClassLabel(num_classes=LEVELS.get(name, 2)) for name in ATTRIBUTES
+        }
+        faces = {"bbox": tfds.features.Tensor(shape=(4,), dtype=np.float32), **kinds}
+        return self.dataset_info_from_configs(
+            description=__doc__,
+            features=tfds.features.FeaturesDict(
+                {
+                    "image": tfds.features.Image(encoding_format="jpeg"),
+                    "image/filename": tfds.features.Text(),
+                    "faces": tfds.features.Sequence(faces),
+                }
+            ),
+            homepage="http://shuoyang1213.me/WIDERFACE/",
+        )
+
+    def _split_generators(self, dl_manager) -> dict[str, Iterator]:
+        folder = require(dl_manager.manual_dir, NEEDED)
+        splits = {"train": "train", "validation": "val"}
+        if any((folder / name).exists() for name in ("WIDER_test.zip", "WIDER_test")):
+            splits["test"] = "test"
+        return {name: self._generate_examples(folder, split) for name, split in splits.items()}
+
+    def _generate_examples(self, folder: pathlib.Path, split: str) -> Iterator:
+        annotations = read_annotations(folder, split)
+        root = f"WIDER_{split}"
+        path = folder / f"{root}.zip"
+        unpacked = not path.exists()
+        archive = PictureArchive(folder / root if unpacked else path)
+        for number, one in enumerate(annotations):
+            member = f"images/{one.name}" if unpacked else f"{root}/images/{one.name}"
+            columns = dict(zip(ATTRIBUTES, one.attributes.T, strict=True))
+            faces = [
+                {"bbox": box, **{name: int(column[row]) for name, column in columns.items()}}
+                for row, box in enumerate(one.boxes)
+            ]
+            yield (
+                number,
+                {
+                    "image": archive.read(member, named_by=one.place),
+                    "image/filename": one.name,
+                    "faces": faces,
+                },
+            )
+        archive.close()

@@ -1,0 +1,123 @@
+"""Average precision of boxes at any overlap, by greedy matching as in COCO.
+
+Boxes are xyxy in pixels. Each picture's detections choose, best first, the face of highest overlap
+that is still free; ignored faces are never used up, and a detection on one counts for nothing.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+COCO_IOUS = tuple(np.linspace(0.5, 0.95, 10).round(2).tolist())
+
+RIGHT, WRONG, UNCOUNTED = 1, 0, -1
+
+
+class Example(NamedTuple):
+    """Labels and detections of one picture.
+
+    Attributes:
+        faces: float [m, 4].
+        ignored: bool [m], faces that need not be found.
+        boxes: float [n, 4], by descending score.
+        scores: float [n].
+    """
+
+    faces: np.ndarray
+    ignored: np.ndarray
+    boxes: np.ndarray
+    scores: np.ndarray
+
+
+class Curve(NamedTuple):
+    """Precision over recall.
+
+    Attributes:
+        average_precision: area under the precision made to fall; NaN without faces.
+        recall: float64 [n], after each counted detection, best first.
+        precision: float64 [n], likewise.
+        scores: float64 [n], of those detections.
+        faces: how many were to be found.
+    """
+
+    average_precision: float
+    recall: np.ndarray
+    precision: np.ndarray
+    scores: np.ndarray
+    faces: int
+
+
+def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Overlap [n, m] of boxes [n, 4] and [m, 4] in float64; 0 where both are empty."""
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    sides = np.maximum(np.minimum(a[:, None, 2:], b[None, :, 2:]) - low, 0)
+    shared = sides[..., 0] * sides[..., 1]
+    areas = [np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1) for boxes in (a, b)]
+    whole = areas[0][:, None] + areas[1][None] - shared
+    return np.divide(shared, whole, out=np.zeros_like(shared), where=whole > 0)
+
+
+def with_smallest(example: Example, smallest: float) -> Example:
+    """The example with faces less than `smallest` pixels high ignored."""
+    heights = example.faces[:, 3] - example.faces[:, 1]
+    return example._replace(ignored=example.ignored | (heights < smallest))
+
+
+def match(example: Example, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """Which detections are right, and which face each is on.
+
+    Args:
+        example: one picture.
+        threshold: overlap from which a detection is on a face.
+
+    Returns:
+        int64 [n] of `RIGHT`, `WRONG` and `UNCOUNTED`; int64 [n], the face's index or -1.
+    """
+    shares = iou(example.boxes, example.faces)
+    shares[shares < threshold] = -1
+    verdicts = np.full(len(shares), WRONG)
+    faces = np.full(len(shares), -1)
+    counted = ~example.ignored
+    free = counted.copy()
+    for row, share in enumerate(shares):
+        for open_to, verdict in ((free, RIGHT), (example.ignored, UNCOUNTED)):
+            if (share * open_to > 0).any():
+                faces[row], verdicts[row] = np.where(open_to, share, -1).argmax(), verdict
+                free[faces[row]] = False
+                break
+    return verdicts, faces
+
+
+def pr_curve(examples: Sequence[Example], threshold: float) -> Curve:
+    """Precision over recall of all pictures together.
+
+    Args:
+        examples: the pictures.
+        threshold: overlap from which a detection is on a face.
+    """
+    verdicts = [match(example, threshold)[0] for example in examples]
+    verdicts = np.concatenate([*verdicts, np.zeros(0, int)])
+    scores = np.concatenate([*(example.scores for example in examples), np.zeros(0)])
+    faces = int(sum((~example.ignored).sum() for example in examples))
+    order = np.argsort(-scores, kind="stable")
+    order = order[verdicts[order] != UNCOUNTED]
+    right = np.cumsum(verdicts[order])
+    precision = right / np.arange(1, len(order) + 1)
+    recall = right / max(faces, 1)
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    area = float(np.sum(np.diff(recall, prepend=0) * envelope)) if faces else float("nan")
+    return Curve(area, recall, precision, scores[order], faces)
+
+
+def coco_average(examples: Sequence[Example]) -> float:
+    """Mean over overlaps of 0.50 to 0.95 of the precision at recalls of 0, 0.01 to 1."""
+    levels = np.linspace(0, 1, 101)
+    means = []
+    for threshold in COCO_IOUS:
+        curve = pr_curve(examples, threshold)
+        envelope = np.maximum.accumulate(curve.precision[::-1])[::-1]
+        place = np.searchsorted(curve.recall, levels, side="left")
+        means.append(np.mean(np.append(envelope, 0.0)[place]))
+    return float(np.mean(means))

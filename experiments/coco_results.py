@@ -1,0 +1,36 @@
+"""Detections in COCO's format of results: a JSON list of image_id, bbox and score."""
+
+import json
+import math
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def read_results(
+    source: str | pathlib.Path, annotations: str | pathlib.Path, names: Sequence[str]
+) -> list[np.ndarray]:
+    """Boxes float64 [n, 5] (x, y, width, height, score) of each of `names`, of COCO's results.
+
+    A picture without an entry has none: the format cannot say so otherwise.
+
+    Raises:
+        ValueError: naming the entry that is malformed or of an unknown picture.
+    """
+    images = json.loads(pathlib.Path(annotations).read_text(encoding="utf-8"))["images"]
+    rows = {image["id"]: [] for image in images}
+    for number, entry in enumerate(json.loads(pathlib.Path(source).read_text(encoding="utf-8"))):
+        place = f"{source}, entry {number}"
+        try:
+            values = [*map(float, entry["bbox"]), float(entry["score"])]
+            image = entry["image_id"]
+        except (KeyError, TypeError, ValueError):
+            raise ValueError(f"{place}: accepted are image_id, a bbox of 4 and a score") from None
+        if len(values) != 5 or not all(map(math.isfinite, values)):
+            raise ValueError(f"{place}: {values}; accepted are a bbox of 4 and a score, finite")
+        if image not in rows:
+            raise ValueError(f"{place}: no image has the id {image!r}")
+        rows[image].append(values)
+    by_name = {image["file_name"]: rows[image["id"]] for image in images}
+    return [np.array(by_name[name], np.float64).reshape(-1, 5) for name in names]

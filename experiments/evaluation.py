@@ -1,0 +1,91 @@
+"""What every benchmark takes and gives: settings, and results to report and draw."""
+
+import dataclasses
+import pathlib
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import mtcnn_jax as mj
+from experiments.fddb_protocol import Roc
+from experiments.landmark_error import Errors
+
+SMALLEST = 20
+"""Height in pixels of the smallest faces in what no official protocol defines."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What to evaluate on, and how to look.
+
+    Attributes:
+        data_dir: folder that the data sets were prepared in, or a benchmark's own folder.
+        output: folder for the results.
+        split: of WIDER FACE; "" for all pictures that the official files name (then only with
+            predictions).
+        truth_dir: folder with the official .mat files of WIDER FACE.
+        aflw_dir: folder with AFLW's database and pictures.
+        fddb_dir: folder with FDDB's annotations and pictures.
+        curves_dir: folder with published FDDB curves, to draw beside; "" for none.
+        annotations: file with the labels of the folder `data_dir`; "" for WIDER FACE as prepared.
+        identities: CelebA's identity_CelebA.txt, to tell people of several pictures from those of
+            one; "" not to.
+        min_face_size: side in pixels of the smallest face looked for.
+        scale_factor: from a pyramid level to the next.
+        thresholds: of P-Net, R-Net and O-Net where single detections count.
+        curve_threshold: of O-Net, if lower, where a curve over all scores is drawn.
+    """
+
+    data_dir: str
+    output: str
+    split: str = "validation"
+    truth_dir: str = ""
+    aflw_dir: str = ""
+    fddb_dir: str = ""
+    curves_dir: str = ""
+    annotations: str = ""
+    identities: str = ""
+    min_face_size: float = 20
+    scale_factor: float = 0.709
+    thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
+    curve_threshold: float = 0.02
+
+    def __post_init__(self):
+        self.config(curve=False)  # It checks its values.
+        if not 0 <= self.curve_threshold < 1:
+            raise ValueError(
+                f"curve_threshold is {self.curve_threshold}; accepted are scores from 0 to below 1"
+            )
+
+    def config(self, *, curve: bool) -> mj.DetectConfig:
+        """How to look, for a curve or not."""
+        pnet, rnet, onet = self.thresholds
+        return mj.DetectConfig(
+            min_face_size=self.min_face_size,
+            thresholds=(pnet, rnet, min(onet, self.curve_threshold) if curve else onet),
+            scale_factor=self.scale_factor,
+        )
+
+    def detections(self, name: str, benchmark: str) -> pathlib.Path:
+        """Where what weights called `name` detect is kept."""
+        return pathlib.Path(self.output) / "detections" / name / f"{benchmark}.jsonl"
+
+    def predictions(self, name: str) -> pathlib.Path:
+        """The folder for what weights called `name` detect, in the benchmarks' own formats."""
+        return pathlib.Path(self.output) / "predictions" / name
+
+
+class Result(NamedTuple):
+    """What a benchmark gives for one set of weights, or of predictions.
+
+    Attributes:
+        values: nested dictionaries of numbers, text and None, for results.json.
+        curves: precision over recall to draw: name -> recall [n] and precision [n].
+        errors: landmark errors to draw: name -> errors.
+        roc: the curves of FDDB.
+    """
+
+    values: dict[str, Any]
+    curves: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    errors: dict[str, Errors] = {}
+    roc: Roc | None = None

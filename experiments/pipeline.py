@@ -1,0 +1,109 @@
+"""The whole cascade from pictures to weights: mine, P, mine, R, mine, O; `--stage=all`."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+from absl import logging
+
+from data import records
+from experiments import train
+from experiments.calibration import calibrate
+from experiments.curves import save_curves
+from experiments.fit import TrainConfig, fit
+from experiments.mine import MineConfig, mine_stage, stages_before
+from mtcnn_jax import load_params, read_image, save_params
+from mtcnn_jax.networks import INPUT_SIZE
+
+SPLITS = ("train", "validation")
+
+LATER_SHARE = 0.5
+"""Steps of a round after the first, which goes on from its weights, over those of the first."""
+
+
+def parse_windows(texts: list[str]) -> dict[str, float]:
+    """The value of --windows_per_picture: windows that P-Net and R-Net are to pass on, or none."""
+    if not texts:
+        return {}
+    try:
+        counts = [float(text) for text in texts]
+    except ValueError:
+        counts = []
+    if len(counts) != 2 or min(counts) <= 0:
+        raise ValueError(
+            f"--windows_per_picture={','.join(texts)}; accepted are two numbers above 0, for "
+            "P-Net and R-Net"
+        )
+    return dict(zip(("pnet", "rnet"), counts, strict=True))
+
+
+def plan_rounds(values: Any) -> list[list[TrainConfig]]:
+    """The checked configs of every round: P-Net, R-Net and O-Net, then R-Net and O-Net again."""
+    if values.rounds < 1:
+        raise ValueError(f"--rounds={values.rounds}; accepted are whole numbers from 1 up")
+    stages = tuple(INPUT_SIZE)
+    first = [train.make_config(values, stage, stages) for stage in stages]
+    plan = [first]
+    for number in range(2, values.rounds + 1):
+        later = []
+        for config, before in zip(first[1:], plan[-1][-2:], strict=True):
+            steps = round(config.recipe.steps * LATER_SHARE)
+            recipe = dataclasses.replace(config.recipe, steps=steps)
+            workdir, samples = f"{config.workdir}/round{number}", f"{config.samples}/round{number}"
+            later.append(
+                dataclasses.replace(
+                    config,
+                    recipe=recipe,
+                    workdir=workdir,
+                    samples=samples,
+                    init=str(before.weights),
+                )
+            )
+        plan.append(later)
+    return plan
+
+
+def train_all(values: Any) -> pathlib.Path:
+    """Trains the three networks one after the other, each on what those before it find.
+
+    What is done already, samples and stages alike, is left as it is, so the command goes on where
+    it was stopped.
+
+    Args:
+        values: the flags of `experiments.train`, as attributes.
+
+    Returns:
+        The file with the weights of all three.
+
+    Raises:
+        FileNotFoundError: if a data set is not prepared.
+        ValueError: if a flag's value is wrong; before anything is done.
+    """
+    plan = plan_rounds(values)
+    windows = parse_windows(values.windows_per_picture)
+    default = MineConfig(data_dir=values.data_dir, seed=values.seed)
+    mining = train.parse_settings("mine", values.mine, default)
+    for dataset in filter(None, (mining.wider, mining.celeb)):
+        for split in SPLITS:
+            records.read_pictures(dataset, split=split, data_dir=mining.data_dir)
+    validation = records.read_pictures(mining.wider, split="validation", data_dir=mining.data_dir)
+    images = [read_image(picture.encoded) for picture in validation] if windows else []
+    weights = pathlib.Path(values.workdir) / "weights.npz"
+    params: dict[str, Any] = {}
+    for number, configs in enumerate(plan):
+        mining = dataclasses.replace(mining, seed=values.seed + number)
+        for config in configs:
+            stage = config.recipe.stage
+            judge = params.get(stage)
+            before = {name: params[name] for name in stages_before(stage)}
+            for split in SPLITS:
+                output = pathlib.Path(config.samples) / stage / split
+                mine_stage(mining, stage, before, output, split=split, judge=judge)
+            fit(config)
+            save_curves(config.folder)
+            params = {**params, **load_params(config.weights, stages=(stage,))}
+            if stage in windows:
+                params = calibrate(stage, params, images, target=windows[stage])
+            save_params(weights, params)
+            logging.info("%s of round %d is done, in %s", stage, number + 1, weights)
+    return weights

@@ -1,0 +1,124 @@
+"""The WIDER FACE benchmark: the official protocol, and what it does not say."""
+
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from data import records
+from data.records import Picture
+from experiments import stage_recall, wider_predictions, wider_protocol
+from experiments.average_precision import Example, pr_curve, with_smallest
+from experiments.detections import Found, detect_pictures
+from experiments.evaluation import SMALLEST, Result, Settings
+from mtcnn_jax.cascade import Params
+
+
+def as_predictions(found: Found) -> np.ndarray:
+    """float64 [n, 5]: x, y, width, height, log-odds."""
+    boxes = found.boxes.astype(np.float64)
+    return np.column_stack(
+        [boxes[:, :2], boxes[:, 2:] - boxes[:, :2], wider_predictions.log_odds(found.scores)]
+    )
+
+
+def stem(picture: Picture) -> str:
+    """A picture's name without its ending, as the official files have it."""
+    return picture.name.rsplit(".", 1)[0]
+
+
+def score(
+    predictions: Mapping[str, np.ndarray],
+    truth: Mapping[str, wider_protocol.Truth],
+    names: list[str],
+) -> Result:
+    """The official protocol over the pictures `names`."""
+    curves = wider_protocol.evaluate(predictions, truth, names)
+    values: dict[str, Any] = {level: curve.average_precision for level, curve in curves.items()}
+    values["faces"] = {level: curve.faces for level, curve in curves.items()}
+    values["pictures"] = len(names)
+    if len(names) < len(truth):
+        values["restricted"] = f"{len(names)} of the {len(truth)} pictures of the validation set"
+    drawn = {level: (curve.recall, curve.precision) for level, curve in curves.items()}
+    return Result(values, drawn)
+
+
+def official_names(
+    settings: Settings, pictures: records.Pictures, truth: Mapping[str, wider_protocol.Truth]
+) -> list[str]:
+    """Those of a prepared split's pictures that the official files have.
+
+    Raises:
+        ValueError: if there are none, or the labelled faces of one are not the official ones.
+    """
+    names = []
+    for picture in pictures:
+        name = stem(picture)
+        if name in truth:
+            names.append(name)
+            if len(truth[name].boxes) != len(picture.boxes):
+                raise ValueError(
+                    f"{name} has {len(picture.boxes)} faces as prepared in {settings.data_dir} and "
+                    f"{len(truth[name].boxes)} in {settings.truth_dir}; accepted are equal ones"
+                )
+    if not names:
+        raise ValueError(
+            f"none of the {len(pictures)} pictures of wider_face's {settings.split} split is in "
+            f"{settings.truth_dir}; accepted is the validation split"
+        )
+    return names
+
+
+def from_predictions(settings: Settings, source: str | pathlib.Path) -> Result:
+    """Scores predictions in the official text format.
+
+    Over all pictures of the official files, or those of a prepared split where one is named.
+    """
+    truth = wider_protocol.read_truth(settings.truth_dir)
+    names = list(truth)
+    if settings.split:
+        pictures = records.read_pictures(
+            "wider_face", split=settings.split, data_dir=settings.data_dir
+        )
+        names = official_names(settings, pictures, truth)
+        known = [stem(picture) for picture in pictures]
+    else:
+        known = []
+    predictions = wider_predictions.read_predictions(source, names, known=[*truth, *known])
+    return score(predictions, truth, names)
+
+
+def run(settings: Settings, name: str, params: Params) -> Result:
+    """Runs the detector on a prepared split and scores it.
+
+    The official protocol counts the pictures that the official files have; everything else counts
+    all pictures of the split: AP at IoU 0.7 and the shares that the stages leave, both over faces
+    of `SMALLEST` pixels, and what is found on pictures without a face.
+    """
+    pictures = records.read_pictures("wider_face", split=settings.split, data_dir=settings.data_dir)
+    truth = wider_protocol.read_truth(settings.truth_dir)
+    official = official_names(settings, pictures, truth)
+    config, path = settings.config(curve=True), settings.detections(name, "wider_face")
+    found = detect_pictures(params, pictures, config, path, stages=True, title=f"{name} WIDER FACE")
+    pictures = [picture._replace(encoded=b"") for picture in pictures]
+    pairs = list(zip(pictures, found, strict=True))
+    predictions = {stem(one): as_predictions(row) for one, row in pairs}
+    wider_predictions.write_predictions(settings.predictions(name) / "wider_face", predictions)
+    result = score(predictions, truth, official)
+    examples = [
+        with_smallest(Example(one.boxes, one.ignored, row.boxes, row.scores), SMALLEST)
+        for one, row in pairs
+    ]
+    strict = pr_curve(examples, 0.7)
+    faceless = [row for one, row in pairs if not len(one.boxes)]
+    final = settings.thresholds[2]
+    values = result.values | {
+        "ap_at_0.7": strict.average_precision,
+        "ap_at_0.5": pr_curve(examples, 0.5).average_precision,
+        "faceless_pictures": len(faceless),
+        "detections_on_faceless": int(sum((row.scores > final).sum() for row in faceless)),
+        "stages": stage_recall.summary(pictures, found, smallest=SMALLEST),
+        "seconds_per_picture": float(np.median([row.seconds for row in found])),
+    }
+    return Result(values, result.curves | {"ap_at_0.7": (strict.recall, strict.precision)})

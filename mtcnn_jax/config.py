@@ -1,0 +1,94 @@
+"""How to look for faces: what the user may choose, checked."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+
+@dataclasses.dataclass(frozen=True)
+class DetectConfig:
+    """How to look for faces.
+
+    A pytree whose two kinds of thresholds are its leaves: under `jit`, new thresholds compile
+    nothing.
+
+    Attributes:
+        min_face_size: side in pixels of the smallest face looked for; 12 or more.
+        thresholds: scores in [0, 1) that a window must exceed after P-Net, R-Net and O-Net.
+        scale_factor: ratio of one pyramid level to the one before, within (0, 1).
+        nms_thresholds: overlaps within (0, 1] above which the lower score goes: within a pyramid
+            level, over all levels, after R-Net, and after O-Net (there over the smaller box).
+        capacities: windows kept at most after P-Net's threshold, for R-Net and for O-Net.
+        chunks: windows that R-Net and O-Net look at in one go.
+        retries: how often `detect` starts again, with all capacities four times as large, when a
+            picture overflows them; a picture that still does is reported by a warning.
+    """
+
+    min_face_size: float = 20
+    thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
+    scale_factor: float = 0.709
+    nms_thresholds: tuple[float, float, float, float] = (0.5, 0.7, 0.7, 0.7)
+    capacities: tuple[int, int, int] = (4096, 1024, 256)
+    chunks: tuple[int, int] = (64, 16)
+    retries: int = 2
+
+    def __post_init__(self):
+        if not _is_number(self.min_face_size) or not 12 <= self.min_face_size < math.inf:
+            raise ValueError(
+                f"min_face_size is {self.min_face_size!r}; accepted are pixels from 12 up, the "
+                "side of P-Net's window"
+            )
+        if not _is_number(self.scale_factor) or not 0 < self.scale_factor < 1:
+            raise ValueError(
+                f"scale_factor is {self.scale_factor!r}; accepted are numbers between 0 and 1, "
+                "both excluded"
+            )
+        self._check_tuple("thresholds", 3, "scores from 0 to below 1", lambda x: 0 <= x < 1)
+        self._check_tuple("nms_thresholds", 4, "overlaps above 0, up to 1", lambda x: 0 < x <= 1)
+        counts = "whole numbers from 1 up"
+        self._check_tuple("capacities", 3, counts, lambda x: x >= 1, kind=int)
+        self._check_tuple("chunks", 2, counts, lambda x: x >= 1, kind=int)
+        if not isinstance(self.retries, int) or isinstance(self.retries, bool) or self.retries < 0:
+            raise ValueError(f"retries is {self.retries!r}; accepted are whole numbers from 0 up")
+
+    def _check_tuple(
+        self, name: str, length: int, accepted: str, test: Callable, *, kind: type = float
+    ) -> None:
+        """Makes attribute `name` a tuple of plain numbers (hashable: it is a static argument)."""
+        found = getattr(self, name)
+        try:
+            values = tuple(found)
+        except TypeError:
+            values = ()
+        whole = kind is not int or all(isinstance(value, int) for value in values)
+        if (
+            len(values) != length
+            or not whole
+            or not all(_is_number(value) and test(value) for value in values)
+        ):
+            raise ValueError(f"{name} is {found!r}; accepted are {length} {accepted}")
+        object.__setattr__(self, name, tuple(kind(value) for value in values))
+
+
+def _flatten(config: DetectConfig) -> tuple[tuple, tuple]:
+    fields = dataclasses.asdict(config)
+    return tuple(fields.pop(name) for name in _LEAVES), tuple(fields.items())
+
+
+def _unflatten(rest: tuple, leaves: tuple) -> DetectConfig:
+    """Without the checks, since the leaves may be traced."""
+    config = object.__new__(DetectConfig)
+    for name, value in (*rest, *zip(_LEAVES, leaves, strict=True)):
+        object.__setattr__(config, name, value)
+    return config
+
+
+_LEAVES = ("thresholds", "nms_thresholds")
+jax.tree_util.register_pytree_node(DetectConfig, _flatten, _unflatten)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,0 +1,95 @@
+"""Windows at a fixed capacity: what the stages of the cascade hand to each other."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from mtcnn_jax import boxes as box_lib
+from mtcnn_jax import networks
+
+
+class Windows(NamedTuple):
+    """Windows at a fixed capacity, the valid ones first, by descending score.
+
+    Attributes:
+        boxes: float32 [n, 4], pixels of the picture.
+        scores: float32 [n].
+        offsets: float32 [n, 4], the network's correction of each box.
+        valid: bool [n].
+        groups: int32 [n], the pyramid level that each came from.
+    """
+
+    boxes: jax.Array
+    scores: jax.Array
+    offsets: jax.Array
+    valid: jax.Array
+    groups: jax.Array
+
+
+def take(windows: Any, index: jax.Array) -> Any:
+    """The rows `index` of every array of a pytree."""
+    return jax.tree.map(lambda x: x[index], windows)
+
+
+def keep_best(windows: Windows, capacity: int) -> tuple[Windows, jax.Array]:
+    """The `capacity` valid windows of highest score, sorted, and how many more there were."""
+    ranks = jnp.where(windows.valid, windows.scores, -1.0)
+    count = ranks.shape[0]
+    if capacity < count:
+        _, index = jax.lax.top_k(ranks, capacity)
+    else:
+        index = jnp.pad(jnp.argsort(-ranks, stable=True), (0, capacity - count))
+    best = take(windows, index)
+    best = best._replace(valid=best.valid & (jnp.arange(capacity) < count))
+    return best, jnp.maximum(windows.valid.sum() - capacity, 0)
+
+
+def calibrated(windows: Windows) -> jax.Array:
+    """The boxes [n, 4], corrected by the network's offsets."""
+    return box_lib.decode_offsets(windows.boxes, windows.offsets)
+
+
+def look_at(
+    net: nn.Module, params: Any, pixels_of: Callable, windows: Windows, chunk: int
+) -> tuple[jax.Array, ...]:
+    """Runs a network over the valid windows, `chunk` at a time.
+
+    Args:
+        net: R-Net or O-Net.
+        params: its parameters.
+        pixels_of: windows [k, 4] to crops [k, side, side, 3], pixels 0..255.
+        windows: the valid ones first.
+        chunk: how many go through together; the loop ends after the last valid one.
+
+    Returns:
+        The network's outputs, each [n, ...]; zeros after the last chunk that was looked at.
+    """
+    capacity = windows.boxes.shape[0]
+    padded = -(-capacity // chunk) * chunk
+    boxes = jnp.pad(windows.boxes, ((0, padded - capacity), (0, 0)))
+
+    def outputs(at):
+        part = jax.lax.dynamic_slice_in_dim(boxes, at, chunk)
+        return net.apply({"params": params}, networks.normalize(pixels_of(part)))
+
+    blank = jax.tree.map(
+        lambda x: jnp.zeros((padded, *x.shape[1:]), x.dtype), jax.eval_shape(outputs, 0)
+    )
+    count = windows.valid.sum()
+
+    def body(state):
+        number, results = state
+        at = number * chunk
+        results = jax.tree.map(
+            lambda whole, part: jax.lax.dynamic_update_slice_in_dim(whole, part, at, axis=0),
+            results,
+            outputs(at),
+        )
+        return number + 1, results
+
+    start = (jnp.zeros((), jnp.int32), blank)
+    _, results = jax.lax.while_loop(lambda state: state[0] * chunk < count, body, start)
+    return jax.tree.map(lambda x: x[:capacity], results)

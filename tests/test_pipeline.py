@@ -1,0 +1,114 @@
+import dataclasses
+import io
+import types
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from data import records
+from experiments import pipeline, train
+from mtcnn_jax import load_params
+
+
+def drawn(number, *, landmarks):
+    """A grey picture with one bright disc as its face."""
+    rng = np.random.default_rng(number)
+    x, y, side = rng.integers(10, 60), rng.integers(10, 60), rng.integers(30, 50)
+    image = Image.fromarray(rng.integers(60, 90, (120, 140, 3)).astype(np.uint8))
+    box = (int(x), int(y), int(x + side), int(y + side))
+    ImageDraw.Draw(image).ellipse(box, fill=(230, 180, 150))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    points = np.full((1, 5, 2), np.nan, np.float32)
+    if landmarks:
+        shares = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
+        points[0] = shares * side + (x, y)
+    return records.Picture(
+        f"{number}.png",
+        file.getvalue(),
+        np.array([box], np.float32),
+        np.zeros(1, bool),
+        points,
+        not landmarks,
+    )
+
+
+def read_drawn(dataset, *, split, data_dir):
+    assert data_dir == "drawn"
+    start = {"train": 0, "validation": 100}[split]
+    return [drawn(start + number, landmarks=dataset == "celeb_a_wild") for number in range(3)]
+
+
+def settings(workdir, **changed):
+    """What `train.define_flags` gives, without absl's global flags."""
+    recipe = {field: getattr(train.Recipe("onet", 1000), field) for field in train.OF_RECIPE}
+    run = {
+        field.name: field.default
+        for field in dataclasses.fields(train.TrainConfig)
+        if field.name in train.OF_RUN and field.name != "workdir"
+    }
+    own = {
+        "workdir": str(workdir),
+        "samples": "",
+        "steps": ["4", "6", "4"],
+        "batch_size": ["14"],
+        "learning_rate": None,
+        "augment": "none",
+        "dropout": 0.0,
+        "ratio": "3:1:1:2",
+        "data_dir": "drawn",
+        "mine": "negatives=8,positives=4,landmark_windows=4",
+        "rounds": 1,
+        "windows_per_picture": [],
+        "warmup_steps": 1,
+        "log_every": 1,
+        "evaluate_every": 1,
+        "checkpoint_every": 1,
+        "scan_steps": 1,
+    }
+    return types.SimpleNamespace(**{**recipe, **run, **own, **changed})
+
+
+def test_the_whole_cascade_is_trained_in_rounds_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "read_pictures", read_drawn)
+    values = settings(tmp_path, rounds=2, windows_per_picture=["30", "10"])
+    weights = pipeline.train_all(values)
+    assert weights == tmp_path / "weights.npz"
+    params = load_params(weights)
+    assert set(params) == {"pnet", "rnet", "onet"}
+    trained = load_params(tmp_path / "round2" / "onet" / "onet.npz", stages=("onet",))
+    for name, tensor in trained["onet"]["conv1"].items():
+        np.testing.assert_array_equal(tensor, params["onet"]["conv1"][name])
+    content = weights.read_bytes()
+    weights.unlink()
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.glob("samples/**/*.npy")}
+    assert len(times) == 4 * 2 * 5
+    assert pipeline.train_all(values).read_bytes() == content
+    assert times == {path: path.stat().st_mtime_ns for path in tmp_path.glob("samples/**/*.npy")}
+
+
+@pytest.mark.parametrize(
+    ("changed", "match"),
+    [
+        ({"rounds": 0}, "--rounds=0; accepted are whole numbers from 1 up"),
+        ({"windows_per_picture": ["5"]}, "--windows_per_picture=5; accepted are two numbers"),
+        ({"windows_per_picture": ["5", "x"]}, "accepted are two numbers above 0"),
+        ({"mine": "negative=8"}, "--mine=negative=8: .* not of the form name=number"),
+        ({"steps": ["4", "3"]}, "--steps=4,3; accepted: one number, or one for each of pnet"),
+        ({"ohem_ratio": 0.0}, "ohem_ratio is 0.0; accepted is above 0"),
+    ],
+)
+def test_wrong_flags_are_named_before_anything_is_done(tmp_path, monkeypatch, changed, match):
+    monkeypatch.setattr(records, "read_pictures", read_drawn)
+    workdir = tmp_path / "run"
+    with pytest.raises(ValueError, match=match):
+        pipeline.train_all(settings(workdir, **changed))
+    assert not workdir.exists()
+
+
+def test_a_data_set_that_is_not_prepared_is_named_before_anything_is_done(tmp_path):
+    workdir = tmp_path / "run"
+    with pytest.raises(FileNotFoundError, match="no prepared wider_face"):
+        pipeline.train_all(settings(workdir, data_dir=str(tmp_path)))
+    assert not workdir.exists()
