@@ -5,12 +5,15 @@ devices or classes, so that it can be read on another machine with other version
 Optax.
 """
 
+import contextlib
 import os
 import pathlib
 import shutil
+from collections.abc import Iterator
 
 import jax
 import numpy as np
+from absl import logging
 from orbax.checkpoint import v1 as ocp
 
 from mtcnn_jax.training import TrainState
@@ -27,6 +30,17 @@ def _flat(state: TrainState) -> dict[str, np.ndarray]:
     }
 
 
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps Orbax, which tells of every save in dozens of lines, to its warnings."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(min(verbosity, logging.WARNING))
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+
+
 def checkpoint_steps(folder: str | os.PathLike[str]) -> list[int]:
     """The steps of which there are whole checkpoints, in order."""
     folder = pathlib.Path(folder)
@@ -39,7 +53,8 @@ def save_checkpoint(folder: str | os.PathLike[str], state: TrainState) -> None:
     """Writes a checkpoint, which appears only once it is whole, and removes old ones."""
     folder = pathlib.Path(folder).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    ocp.save(folder / f"{int(state.step):08d}", _flat(state), overwrite=True)
+    with _quiet():
+        ocp.save(folder / f"{int(state.step):08d}", _flat(state), overwrite=True)
     for step in checkpoint_steps(folder)[:-KEPT]:
         shutil.rmtree(folder / f"{step:08d}")
     for leftover in folder.iterdir():
@@ -66,7 +81,8 @@ def restore_checkpoint(folder: str | os.PathLike[str], state: TrainState) -> Tra
         return None
     path = folder / f"{steps[-1]:08d}"
     wanted = _flat(state)
-    metadata = ocp.metadata(path).metadata
+    with _quiet():
+        metadata = ocp.metadata(path).metadata
     found = {name: tuple(leaf.shape) for name, leaf in metadata.items()}
     if found != {name: leaf.shape for name, leaf in wanted.items()}:
         names = sorted(
@@ -78,7 +94,8 @@ def restore_checkpoint(folder: str | os.PathLike[str], state: TrainState) -> Tra
             f"{path} is of another recipe: {', '.join(names[:5])} differ; accepted are "
             "checkpoints of this recipe, or an empty working folder"
         )
-    leaves = ocp.load(path, wanted)
+    with _quiet():
+        leaves = ocp.load(path, wanted)
     return jax.tree.unflatten(
         jax.tree.structure(state), [np.asarray(leaves[name]) for name in wanted]
     )

@@ -24,11 +24,11 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import jax
 from absl import app, flags, logging
 from tqdm import tqdm
 
 import mtcnn_jax as mj
+from experiments.compilations import keep_compilations
 from mtcnn_jax.cascade import Params
 
 ENDINGS = frozenset(
@@ -145,13 +145,6 @@ def detect_files(params: Params, found: Found, output: str, config: mj.DetectCon
     done += f", other files left out: {found.left_out}" if found.left_out else ""
     print(f"{done}; see {folder / 'faces.jsonl'} and the annotated pictures beside it")
     return not unreadable
-
-
-def keep_compilations() -> None:
-    """Has JAX keep what it compiles in the user's cache folder, unless told of another place."""
-    if jax.config.jax_compilation_cache_dir is None:
-        cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-        jax.config.update("jax_compilation_cache_dir", os.path.join(cache, "mtcnn_jax"))
 
 
 def run(

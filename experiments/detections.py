@@ -23,7 +23,7 @@ from mtcnn_jax.cascade import Params
 from mtcnn_jax.networks import INPUT_SIZE
 
 CHUNK = 64
-"""Pictures between two writes."""
+"""Pictures that go through together, and are written together, on a GPU."""
 
 
 class Found(NamedTuple):
@@ -117,32 +117,27 @@ def read(path: str | os.PathLike, made_with: Mapping[str, Any]) -> list[Found]:
 def look(
     params: Params, pictures: Sequence[Picture], config: mj.DetectConfig, *, stages: bool
 ) -> list[Found]:
-    """Detects the faces of some pictures; see `detect_pictures`."""
+    """Detects the faces of some pictures together; see `detect_pictures`."""
     images = [_read(picture) for picture in pictures]
     start = time.perf_counter()
-    if stages:
-        left = mj.detect_stages(params, images, config)
-    else:
-        faces = mj.detect_batch(params, images, config)
+    run = mj.detect_stages if stages else mj.detect_batch
+    results = run(params, images, config)
     seconds = (time.perf_counter() - start) / len(pictures)
-    results = []
-    for row, (picture, image) in enumerate(zip(pictures, images, strict=True)):
-        size = image.shape[:2]
+    found = []
+    for picture, image, result in zip(pictures, images, results, strict=True):
+        height, width = image.shape[:2]
         windows, overlaps = {}, {}
         if stages:
             for stage in INPUT_SIZE:
-                windows[stage] = len(left[row][stage])
-                shares = iou(picture.boxes, left[row][stage][:, :4])
-                overlaps[stage] = shares.max(axis=1, initial=0).astype(np.float32)
-            last = left[row]["onet"]
-            limits = np.array([size[1], size[0]] * 2, np.float32)
-            boxes, scores, landmarks = np.clip(last[:, :4], 0, limits), last[:, 4], None
-        else:
-            boxes, scores, landmarks = faces[row]
-        results.append(
-            Found(picture.name, size, boxes, scores, landmarks, windows, overlaps, seconds)
-        )
-    return results
+                windows[stage] = len(result[stage])
+                shares = iou(picture.boxes, result[stage][:, :4]).max(axis=1, initial=0)
+                overlaps[stage] = shares.astype(np.float32)
+            last = result["onet"]
+            limits = np.array([width, height, width, height], np.float32)
+            result = mj.Faces(np.clip(last[:, :4], 0, limits), last[:, 4], None)
+        size = (height, width)
+        found.append(Found(picture.name, size, *result, windows, overlaps, seconds))
+    return found
 
 
 def _read(picture: Picture) -> np.ndarray:
@@ -205,8 +200,10 @@ def detect_pictures(
             total=len(pictures), initial=len(found), desc=title, unit="picture", disable=None
         ) as bar,
     ):
-        for start in range(len(found), len(pictures), CHUNK):
-            members = range(start, min(start + CHUNK, len(pictures)))
+        # One by one where batches gain nothing, so that each one's time is known.
+        chunk = 1 if jax.default_backend() == "cpu" else CHUNK
+        for start in range(len(found), len(pictures), chunk):
+            members = range(start, min(start + chunk, len(pictures)))
             part = look(params, [pictures[index] for index in members], config, stages=stages)
             lines.writelines(f"{_encode(one)}\n" for one in part)
             lines.flush()

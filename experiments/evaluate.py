@@ -22,44 +22,19 @@ predictions) the values alone.
 import json
 import pathlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from absl import app, flags, logging
 
 import mtcnn_jax as mj
-from experiments import (
-    fddb_benchmark,
-    labelled_benchmark,
-    landmark_benchmarks,
-    plots,
-    report,
-    wider_benchmark,
-)
+from experiments import fddb_benchmark, plots, report
+from experiments.benchmarks import ALL, BENCHMARKS
 from experiments.detect import keep_compilations
 from experiments.evaluation import Result, Settings
 
 Results = dict[str, dict[str, Result]]
 """benchmark -> weights -> result."""
-
-
-class Benchmark(NamedTuple):
-    """How a benchmark scores weights, and predictions."""
-
-    run: Callable[..., Result]
-    from_predictions: Callable[[Settings, str], Result]
-
-
-BENCHMARKS = {
-    "wider_face": Benchmark(wider_benchmark.run, wider_benchmark.from_predictions),
-    "celeb_a": Benchmark(
-        landmark_benchmarks.run_celeb_a, landmark_benchmarks.celeb_a_from_predictions
-    ),
-    "aflw": Benchmark(landmark_benchmarks.run_aflw, landmark_benchmarks.aflw_from_predictions),
-    "fddb": Benchmark(fddb_benchmark.run, fddb_benchmark.from_predictions),
-    "labelled": Benchmark(labelled_benchmark.run, labelled_benchmark.from_predictions),
-}
-ALL = ("wider_face", "celeb_a", "aflw")
 
 
 def parse_weights(texts: Sequence[str]) -> dict[str, str | None]:
@@ -144,6 +119,8 @@ def evaluate(
         weights: name -> path, None for the bundled ones.
     """
     params = {name: mj.load_params(path) for name, path in weights.items()}
+    for benchmark in benchmarks:  # All before the first runs for minutes.
+        BENCHMARKS[benchmark].open_data(settings)
     results: Results = {benchmark: {} for benchmark in benchmarks}
     for benchmark in benchmarks:
         for name in weights:

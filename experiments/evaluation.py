@@ -59,10 +59,12 @@ class Settings:
 
     def config(self, *, curve: bool) -> mj.DetectConfig:
         """How to look, for a curve or not."""
-        pnet, rnet, onet = self.thresholds
+        thresholds = self.thresholds
+        if curve:
+            thresholds = (*thresholds[:2], min(thresholds[2], self.curve_threshold))
         return mj.DetectConfig(
             min_face_size=self.min_face_size,
-            thresholds=(pnet, rnet, min(onet, self.curve_threshold) if curve else onet),
+            thresholds=thresholds,
             scale_factor=self.scale_factor,
         )
 

@@ -154,10 +154,15 @@ def from_predictions(settings: Settings, source: str | pathlib.Path) -> Result:
     return score(settings, labels, read_detections(source, labels.ellipses))
 
 
+def open_data(settings: Settings) -> tuple[fddb.Labels, fddb.Pictures]:
+    """FDDB's annotations and pictures."""
+    labels = fddb.read_labels(settings.fddb_dir)
+    return labels, fddb.Pictures(settings.fddb_dir, list(labels.ellipses))
+
+
 def run(settings: Settings, name: str, params: Params) -> Result:
     """Runs the detector on FDDB's pictures and scores it."""
-    labels = fddb.read_labels(settings.fddb_dir)
-    pictures = fddb.Pictures(settings.fddb_dir, list(labels.ellipses))
+    labels, pictures = open_data(settings)
     config, path = settings.config(curve=True), settings.detections(name, "fddb")
     found = detect_pictures(params, pictures, config, path, title=f"{name} FDDB")
     detections = {}

@@ -116,7 +116,9 @@ class Run:
             numbers = range(chunk * stride, min((chunk + 1) * stride, steps))
             return jax.device_put(np.stack([self._draw(n) for n in numbers]), self._split_steps)
 
-        return Prefetch(indices, range(start // stride, -(-steps // stride)))
+        # A finished run has nothing left to do, even if its last dispatch was a short one.
+        last = -(-steps // stride) if start < steps else 0
+        return Prefetch(indices, range(start // stride, last))
 
     def fit(self) -> pathlib.Path:
         """Trains to the last step and returns the file of weights."""

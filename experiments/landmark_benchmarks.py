@@ -1,14 +1,16 @@
 """Landmark error on CelebA's validation and test partitions, and on AFLW.
 
+Of the detections in a picture the one that overlaps the labelled face's box most counts.
 Predictions come as CelebA's own list of landmarks: a line with the number of pictures, one with the
 names of the columns, then for each picture its name and x and y of the five points. A name without
-numbers says that the face was not found.
+numbers says that the face was not found; where a picture has several labelled faces, they are
+NAME#0, NAME#1 and so on.
 """
 
 import math
 import pathlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,27 +26,42 @@ from mtcnn_jax.cascade import Params
 PARTITIONS = ("validation", "test")
 
 
-def labels(pictures: Sequence[Picture]) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Names, boxes float32 [n, 4] and points float64 [n, 5, 2] of pictures with one face each.
+class Faces(NamedTuple):
+    """The labelled faces that have a box and all five points.
+
+    Attributes:
+        names: a picture's name, with "#" and the face's number where it has several labelled.
+        pictures: int [n], the index of each face's picture.
+        boxes: float32 [n, 4].
+        points: float64 [n, 5, 2].
+        left_out: how many faces lack the box or a point.
+    """
+
+    names: list[str]
+    pictures: np.ndarray
+    boxes: np.ndarray
+    points: np.ndarray
+    left_out: int
+
+
+def labelled_faces(pictures: Sequence[Picture]) -> Faces:
+    """The faces of labelled pictures.
 
     Raises:
-        ValueError: if a picture has not one labelled face, or not all its points.
+        ValueError: if there are none with a box and five points.
     """
-    wrong = [
-        picture.name
-        for picture in pictures
-        if len(picture.boxes) != 1 or not np.isfinite(picture.landmarks).all()
-    ]
-    if wrong:
-        raise ValueError(
-            f"{len(wrong)} pictures have not one labelled face with five points, the first is "
-            f"{wrong[0]}"
-        )
-    return (
-        [picture.name for picture in pictures],
-        np.concatenate([picture.boxes for picture in pictures]),
-        np.concatenate([picture.landmarks for picture in pictures]).astype(np.float64),
-    )
+    names, owners, boxes, points, left_out = [], [], [], [], 0
+    for row, picture in enumerate(pictures):
+        whole = np.isfinite(picture.landmarks).all(axis=(1, 2)) & ~picture.ignored
+        left_out += int((~whole).sum())
+        for number in np.flatnonzero(whole):
+            names.append(picture.name if len(whole) == 1 else f"{picture.name}#{number}")
+            owners.append(row)
+            boxes.append(picture.boxes[number])
+            points.append(picture.landmarks[number])
+    if not names:
+        raise ValueError(f"none of {len(pictures)} pictures has a face with a box and five points")
+    return Faces(names, np.array(owners), np.array(boxes), np.array(points, np.float64), left_out)
 
 
 def read_landmarks(source: str | pathlib.Path, names: Sequence[str]) -> list[np.ndarray]:
@@ -102,29 +119,41 @@ def write_landmarks(
     path.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
+class Measured(NamedTuple):
+    """Errors of a set of faces, and what is reported of them."""
+
+    names: list[str]
+    errors: Errors
+    values: dict[str, Any]
+
+
+def measure(faces: Faces, found: Sequence[np.ndarray | None]) -> Measured:
+    """Errors of found points [5, 2] (None: missed); see `landmark_error`."""
+    errors = landmark_error.measure(faces.points, found)
+    values = landmark_error.summary(errors) | {"left_out": faces.left_out}
+    return Measured(faces.names, errors, values)
+
+
 def _detected(
     settings: Settings, name: str, params: Params, benchmark: str, pictures: Sequence[Picture]
-) -> Errors:
+) -> Measured:
     """Errors of what the detector finds."""
     path, config = settings.detections(name, benchmark), settings.config(curve=False)
+    faces = labelled_faces(pictures)
     found = detect_pictures(params, pictures, config, path, title=f"{name} {benchmark}")
-    names, faces, points = labels(pictures)
-    chosen = [
-        landmark_error.choose(face, row.boxes) for face, row in zip(faces, found, strict=True)
-    ]
-    kept = [
-        None if index is None else row.landmarks[index].astype(np.float64)
-        for index, row in zip(chosen, found, strict=True)
-    ]
-    write_landmarks(settings.predictions(name) / f"{benchmark}.txt", names, kept)
-    return landmark_error.measure(points, kept)
+    points = []
+    for picture, box in zip(faces.pictures, faces.boxes, strict=True):
+        index = landmark_error.choose(box, found[picture].boxes)
+        points.append(None if index is None else found[picture].landmarks[index])
+    write_landmarks(settings.predictions(name) / f"{benchmark}.txt", faces.names, points)
+    return measure(faces, points)
 
 
-def _predicted(source: str | pathlib.Path, pictures: Sequence[Picture]) -> Errors:
+def _predicted(source: str | pathlib.Path, pictures: Sequence[Picture]) -> Measured:
     """Errors of points that come from elsewhere."""
-    names, _, points = labels(pictures)
-    found = read_landmarks(source, names)
-    return landmark_error.measure(points, [five[0] if len(five) else None for five in found])
+    faces = labelled_faces(pictures)
+    found = read_landmarks(source, faces.names)
+    return measure(faces, [points[0] if len(points) else None for points in found])
 
 
 def _read_identities(path: str | pathlib.Path) -> dict[str, str]:
@@ -164,33 +193,43 @@ def _celeb_pictures(settings: Settings, split: str) -> records.Pictures:
     return records.read_pictures("celeb_a_wild", split=split, data_dir=settings.data_dir)
 
 
+def open_celeb_a(settings: Settings) -> tuple[dict[str, records.Pictures], dict[str, str]]:
+    """The pictures of both partitions, and the person of each where identities are given."""
+    people = _read_identities(settings.identities) if settings.identities else {}
+    return {split: _celeb_pictures(settings, split) for split in PARTITIONS}, people
+
+
+def open_aflw(settings: Settings) -> aflw.Pictures:
+    """AFLW's pictures."""
+    return aflw.Pictures(settings.aflw_dir)
+
+
 def run_celeb_a(settings: Settings, name: str, params: Params) -> Result:
     """Runs the detector on both partitions of CelebA in the wild."""
-    people = _read_identities(settings.identities) if settings.identities else {}
+    partitions, people = open_celeb_a(settings)
     values, errors = {}, {}
-    for split in PARTITIONS:
-        pictures = _celeb_pictures(settings, split)
-        errors[split] = _detected(settings, name, params, f"celeb_a_{split}", pictures)
-        values[split] = landmark_error.summary(errors[split])
+    for split, pictures in partitions.items():
+        measured = _detected(settings, name, params, f"celeb_a_{split}", pictures)
+        values[split], errors[split] = measured.values, measured.errors
         if people:
-            names = [picture.name for picture in pictures]
-            values[split] |= by_person(names, errors[split], people)
+            values[split] |= by_person(measured.names, measured.errors, people)
     return Result(values, errors=errors)
 
 
 def celeb_a_from_predictions(settings: Settings, source: str | pathlib.Path) -> Result:
-    """Scores points on the partition `settings.split` of CelebA in the wild."""
-    errors = _predicted(source, _celeb_pictures(settings, settings.split or "validation"))
-    return Result(landmark_error.summary(errors), errors={settings.split: errors})
+    """Scores points on the partition `settings.split` ("" is validation) of CelebA in the wild."""
+    split = settings.split or "validation"
+    measured = _predicted(source, _celeb_pictures(settings, split))
+    return Result(measured.values, errors={split: measured.errors})
 
 
 def run_aflw(settings: Settings, name: str, params: Params) -> Result:
     """Runs the detector on AFLW."""
-    errors = _detected(settings, name, params, "aflw", aflw.Pictures(settings.aflw_dir))
-    return Result(landmark_error.summary(errors), errors={"aflw": errors})
+    measured = _detected(settings, name, params, "aflw", open_aflw(settings))
+    return Result(measured.values, errors={"aflw": measured.errors})
 
 
 def aflw_from_predictions(settings: Settings, source: str | pathlib.Path) -> Result:
     """Scores points on AFLW."""
-    errors = _predicted(source, aflw.Pictures(settings.aflw_dir))
-    return Result(landmark_error.summary(errors), errors={"aflw": errors})
+    measured = _predicted(source, open_aflw(settings))
+    return Result(measured.values, errors={"aflw": measured.errors})

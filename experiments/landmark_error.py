@@ -1,8 +1,8 @@
 """Landmark error: the mean distance of the five points over the distance between the eyes.
 
-Each picture has one labelled face. Of the detections the one that overlaps it most counts, whatever
-its score; where none overlaps it by `OVERLAP`, the face is missed. Missed faces have no error, so
-they are counted apart.
+Of the detections the one that overlaps the labelled face's box most counts, whatever its score;
+where none overlaps it by `OVERLAP`, the face is missed. Missed faces have no error, so they are
+counted apart.
 """
 
 from collections.abc import Sequence

@@ -19,28 +19,36 @@ REASONS = {
     "onet": "rejected by O-Net",
     "nms": "suppressed",
 }
-"""Each with what it means; the last: all three networks pass a window on the face, and suppression
-takes it away or leaves it to another face."""
+"""Each with what it means; the last: windows on the face passed the network, and suppression took
+them away or left them to another face."""
 
-CAPACITIES = (16384, 16384, 4096)
+SUPPRESSIONS = {"pnet": (0, 1), "rnet": (2,), "onet": (3,)}
+"""Which of `DetectConfig.nms_thresholds` belong to each stage, in the order of the cascade."""
+
+CAPACITIES = (16384, 4096, 1024)
 """Without suppression many windows are left."""
 
 
-def without_suppression(config: mj.DetectConfig) -> mj.DetectConfig:
-    """The same, but that no window suppresses another."""
-    return dataclasses.replace(config, nms_thresholds=(1.0,) * 4, capacities=CAPACITIES)
+def without_suppression(config: mj.DetectConfig, stage: str | None) -> mj.DetectConfig:
+    """The same, but that windows do not suppress each other after `stage` (None: they do)."""
+    off = SUPPRESSIONS.get(stage, ())
+    thresholds = tuple(
+        1.0 if number in off else value for number, value in enumerate(config.nms_thresholds)
+    )
+    return dataclasses.replace(config, nms_thresholds=thresholds, capacities=CAPACITIES)
 
 
-def reason(overlaps: dict[str, np.ndarray]) -> str:
-    """The key in `REASONS` of one face.
+def losing_stage(windows: dict[str, np.ndarray], box: np.ndarray) -> str | None:
+    """The first stage that leaves no window on a face [4]; None if all leave some.
 
     Args:
-        overlaps: for each stage float [n], IoU with the face of all windows that it leaves.
+        windows: for each stage float [n, 5], as `mtcnn_jax.detect_stages` gives them.
+        box: the face.
     """
-    for stage, shares in overlaps.items():
-        if shares.max(initial=0) < LEFT:
+    for stage in SUPPRESSIONS:  # In the order of the cascade, which jit does not keep.
+        if stage in windows and iou(box[None], windows[stage][:, :4]).max(initial=0) < LEFT:
             return stage
-    return "nms"
+    return None
 
 
 def reasons(
@@ -49,7 +57,10 @@ def reasons(
     missed: Sequence[np.ndarray],
     config: mj.DetectConfig,
 ) -> list[list[str]]:
-    """Looks again at the pictures with missed faces, without suppression.
+    """Looks again at the pictures with missed faces.
+
+    A face is lost at the first stage that leaves no window on it. Whether the network rejected it
+    there or suppression took it shows with that stage's suppression off.
 
     Args:
         params: of the three networks.
@@ -61,15 +72,23 @@ def reasons(
         For each picture the keys in `REASONS` of its missed faces.
     """
     found: list[list[str]] = [[] for _ in pictures]
-    loose = without_suppression(config)
     rows = [row for row, faces in enumerate(missed) if len(faces)]
     for row in tqdm.tqdm(rows, desc="missed faces", unit="picture", disable=None):
         picture = pictures[row]
-        (left,) = mj.detect_stages(params, [picture.encoded], loose)
-        for face in missed[row]:
-            box = picture.boxes[face][None]
-            overlaps = {stage: iou(box, windows[:, :4])[0] for stage, windows in left.items()}
-            found[row].append(reason(overlaps))
+
+        def look(off: str | None, image: bytes = picture.encoded) -> dict[str, np.ndarray]:
+            # P-Net alone where its windows are not thinned out: R-Net would see thousands.
+            until = "pnet" if off == "pnet" else "onet"
+            loose = without_suppression(config, off)
+            return mj.detect_stages(params, [image], loose, until=until)[0]
+
+        boxes = picture.boxes[missed[row]]
+        windows = look(None)
+        lost = [losing_stage(windows, box) for box in boxes]
+        again = {stage: look(stage)[stage] for stage in sorted({*lost} - {None})}
+        for stage, box in zip(lost, boxes, strict=True):
+            rejected = stage and losing_stage({stage: again[stage]}, box) == stage
+            found[row].append(stage if rejected else "nms")
     return found
 
 

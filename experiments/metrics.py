@@ -77,7 +77,8 @@ def progress(stage: str, start: int, steps: int) -> Iterator:
 def mean_of(metrics: Iterable[dict[str, jax.Array]]) -> dict[str, float]:
     """The mean of each metric over dispatches, of one step or of several."""
     rows = jax.device_get(list(metrics))
-    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+    steps = {name: [np.atleast_1d(row[name]) for row in rows] for name in rows[0]}
+    return {name: float(np.mean(np.concatenate(parts))) for name, parts in steps.items()}
 
 
 def short(values: dict[str, float]) -> str:

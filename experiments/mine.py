@@ -20,6 +20,7 @@ from absl import app, flags, logging
 from data import records, sampling
 from data.batches import gather
 from data.samples import concatenate, load_samples, merge_samples, save_samples
+from experiments.compilations import keep_compilations
 from experiments.validation import score
 from mtcnn_jax import DetectConfig, load_params, read_image
 from mtcnn_jax.detect import detect_stages
@@ -63,8 +64,8 @@ class MineConfig:
     seed: int = 0
     min_face_size: float = 16
     smallest_face: float = 15
-    thresholds: tuple[float, float] = (0.5, 0.1)
-    negatives: int = 60
+    thresholds: tuple[float, float] = (0.5, 0.3)
+    negatives: int = 100
     positives: int = 6
     jittered: int = 20
     landmark_windows: int = 6
@@ -235,6 +236,7 @@ def main(argv: list[str]) -> None:
     """Makes the samples that the flags ask for."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+    keep_compilations()
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)
     values = {field.name: flags.FLAGS[field.name].value for field in dataclasses.fields(MineConfig)}

@@ -99,11 +99,14 @@ def train_all(values: Any) -> pathlib.Path:
             for split in SPLITS:
                 output = pathlib.Path(config.samples) / stage / split
                 mine_stage(mining, stage, before, output, split=split, judge=judge)
-            fit(config)
+            params = {**params, **load_params(fit(config), stages=(stage,))}
             save_curves(config.folder)
-            params = {**params, **load_params(config.weights, stages=(stage,))}
             if stage in windows:
-                params = calibrate(stage, params, images, target=windows[stage])
+                calibrated = config.folder / f"calibrated-{windows[stage]:g}.npz"
+                if not calibrated.exists():
+                    found = calibrate(stage, params, images, target=windows[stage])
+                    save_params(calibrated, {stage: found[stage]})
+                params = {**params, **load_params(calibrated, stages=(stage,))}
             save_params(weights, params)
             logging.info("%s of round %d is done, in %s", stage, number + 1, weights)
     return weights

@@ -14,6 +14,7 @@ def _landmark_rows(title: str, path: str) -> tuple[tuple[str, str, str], ...]:
         (f"{title}landmark error", f"{path}mean", ".4f"),
         (f"{title}error above 10%, of the faces found", f"{path}failure_rate", ".1%"),
         (f"{title}missed", f"{path}missed", ".1%"),
+        (f"{title}faces left out, without a box or five points", f"{path}left_out", "d"),
     )
 
 

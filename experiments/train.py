@@ -16,6 +16,7 @@ from typing import Any
 
 from absl import app, flags, logging
 
+from experiments.compilations import keep_compilations
 from experiments.curves import save_curves
 from experiments.fit import Run
 from experiments.train_config import TrainConfig
@@ -26,8 +27,8 @@ STAGES = ("pnet", "rnet", "onet")
 
 LENGTHS = {
     "pnet": {"steps": 40_000, "batch_size": 512, "learning_rate": 2e-3},
-    "rnet": {"steps": 12_000, "batch_size": 512, "learning_rate": 1e-3},
-    "onet": {"steps": 14_000, "batch_size": 256, "learning_rate": 1e-3},
+    "rnet": {"steps": 5_000, "batch_size": 512, "learning_rate": 1e-3},
+    "onet": {"steps": 4_500, "batch_size": 256, "learning_rate": 1e-3},
 }
 """What the stages differ in, where no flag says otherwise."""
 
@@ -206,6 +207,7 @@ def main(argv: list[str]) -> int:
     try:
         if argv[1:]:
             raise ValueError(f"{argv[1:]} is not part of a flag")
+        keep_compilations()
         if values.stage == "all":
             from experiments import pipeline  # It needs what reads the data sets.
 

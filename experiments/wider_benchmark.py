@@ -50,17 +50,20 @@ def official_names(
     """Those of a prepared split's pictures that the official files have.
 
     Raises:
-        ValueError: if there are none, or the labelled faces of one are not the official ones.
+        ValueError: if there are none, or the labelled boxes of one are not the official ones (it
+            may have been made smaller, or cut).
     """
     names = []
     for picture in pictures:
         name = stem(picture)
         if name in truth:
             names.append(name)
-            if len(truth[name].boxes) != len(picture.boxes):
+            boxes = truth[name].boxes
+            boxes = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+            if boxes.shape != picture.boxes.shape or not np.allclose(boxes, picture.boxes):
                 raise ValueError(
-                    f"{name} has {len(picture.boxes)} faces as prepared in {settings.data_dir} and "
-                    f"{len(truth[name].boxes)} in {settings.truth_dir}; accepted are equal ones"
+                    f"the {len(picture.boxes)} faces of {name} as prepared in {settings.data_dir} "
+                    f"are not the {len(boxes)} in {settings.truth_dir}; accepted are equal ones"
                 )
     if not names:
         raise ValueError(
@@ -70,22 +73,27 @@ def official_names(
     return names
 
 
+def open_data(
+    settings: Settings,
+) -> tuple[records.Pictures, dict[str, wider_protocol.Truth], list[str]]:
+    """A prepared split's pictures, the official faces, and the names that both have."""
+    pictures = records.read_pictures("wider_face", split=settings.split, data_dir=settings.data_dir)
+    truth = wider_protocol.read_truth(settings.truth_dir)
+    return pictures, truth, official_names(settings, pictures, truth)
+
+
 def from_predictions(settings: Settings, source: str | pathlib.Path) -> Result:
     """Scores predictions in the official text format.
 
     Over all pictures of the official files, or those of a prepared split where one is named.
     """
-    truth = wider_protocol.read_truth(settings.truth_dir)
-    names = list(truth)
     if settings.split:
-        pictures = records.read_pictures(
-            "wider_face", split=settings.split, data_dir=settings.data_dir
-        )
-        names = official_names(settings, pictures, truth)
-        known = [stem(picture) for picture in pictures]
+        pictures, truth, names = open_data(settings)
+        known = [*truth, *map(stem, pictures)]
     else:
-        known = []
-    predictions = wider_predictions.read_predictions(source, names, known=[*truth, *known])
+        truth = wider_protocol.read_truth(settings.truth_dir)
+        names, known = list(truth), []
+    predictions = wider_predictions.read_predictions(source, names, known=known)
     return score(predictions, truth, names)
 
 
@@ -96,9 +104,7 @@ def run(settings: Settings, name: str, params: Params) -> Result:
     all pictures of the split: AP at IoU 0.7 and the shares that the stages leave, both over faces
     of `SMALLEST` pixels, and what is found on pictures without a face.
     """
-    pictures = records.read_pictures("wider_face", split=settings.split, data_dir=settings.data_dir)
-    truth = wider_protocol.read_truth(settings.truth_dir)
-    official = official_names(settings, pictures, truth)
+    pictures, truth, official = open_data(settings)
     config, path = settings.config(curve=True), settings.detections(name, "wider_face")
     found = detect_pictures(params, pictures, config, path, stages=True, title=f"{name} WIDER FACE")
     pictures = [picture._replace(encoded=b"") for picture in pictures]
@@ -114,8 +120,8 @@ def run(settings: Settings, name: str, params: Params) -> Result:
     faceless = [row for one, row in pairs if not len(one.boxes)]
     final = settings.thresholds[2]
     values = result.values | {
-        "ap_at_0.7": strict.average_precision,
-        "ap_at_0.5": pr_curve(examples, 0.5).average_precision,
+        "ap_at_0.7": strict.average_precision if strict.faces else None,
+        "ap_at_0.5": pr_curve(examples, 0.5).average_precision if strict.faces else None,
         "faceless_pictures": len(faceless),
         "detections_on_faceless": int(sum((row.scores > final).sum() for row in faceless)),
         "stages": stage_recall.summary(pictures, found, smallest=SMALLEST),

@@ -1,4 +1,4 @@
-"""Augmentation, seen in drawn pictures: bright dots and rectangles are where points and boxes say."""
+"""Augmentation in drawn pictures: bright dots and rectangles are where points and boxes say."""
 
 import dataclasses
 import functools
@@ -15,15 +15,26 @@ OFF = AugmentConfig(**{field.name: 0.0 for field in dataclasses.fields(AugmentCo
 SIDE, SIZE = 64, 48
 MARGIN = (SIDE - SIZE) // 2
 
+COUNT = 400
+"""Samples in a batch that is augmented one operation at a time: each shape is compiled anew."""
+
+MOVING = {
+    f"{part}{name}": strength
+    for part in ("", "landmark_")
+    for name, strength in (("rotation", 30.0), ("shift", 0.1), ("scale", 0.2))
+}
+
 SWAPPED = {0: 1, 1: 0, 2: 2, 3: 4, 4: 3}
 """Which point a mirrored eye, nose or mouth corner is."""
 
 augment = functools.partial(jax.jit, static_argnames="config")(augment_lib.augment)
 
 
-def run(samples, seed=0, **settings):
+def run(samples, *, compiled=True, **settings):
     config = dataclasses.replace(OFF, **settings)
-    pixels, moved = augment(jax.random.key(seed), samples, config)
+    # One operation at a time, all settings share what is compiled.
+    function = augment if compiled else augment_lib.augment
+    pixels, moved = function(jax.random.key(0), samples, config)
     return np.asarray(pixels), jax.tree.map(np.asarray, moved)
 
 
@@ -50,7 +61,7 @@ def centroid(picture):
     return np.array([(picture.sum(0) * places).sum(), (picture.sum(1) * places).sum()]) / total
 
 
-def dotted(count=40, kind=LANDMARK):
+def dotted(count=40):
     """Faces with five points, of which number `row % 5` is drawn as a soft bright dot."""
     rng = np.random.default_rng(0)
     points = rng.uniform(0.3, 0.7, (count, 5, 2))
@@ -60,24 +71,21 @@ def dotted(count=40, kind=LANDMARK):
     light = np.exp(-(away[0][:, None, :] + away[1][:, :, None]) / (2 * 0.03**2))
     patches = np.round(255 * light)[..., None] * np.ones(3)
     boxes = np.broadcast_to([0.0, 0.0, 1.0, 1.0], (count, 4))
-    return make(kind, patches, boxes, points)
+    return make(LANDMARK, patches, boxes, points)
+
+
+def pointed(kind):
+    """Faces of which only the points are looked at."""
+    rng = np.random.default_rng(0)
+    boxes = np.broadcast_to([0.0, 0.0, 1.0, 1.0], (COUNT, 4))
+    return make(kind, textured(COUNT, 16), boxes, rng.uniform(0.3, 0.7, (COUNT, 5, 2)))
 
 
 class TestPointsMoveWithThePixels:
-    @pytest.mark.parametrize(
-        "settings",
-        [
-            {"landmark_rotation": 30.0},
-            {"landmark_shift": 0.1},
-            {"landmark_scale": 0.3},
-            {"landmark_rotation": 30.0, "landmark_shift": 0.1, "landmark_scale": 0.2},
-        ],
-        ids=lambda settings: "+".join(settings),
-    )
     @pytest.mark.parametrize("flip", [0.0, 1.0])
-    def test_the_dot_is_at_its_point(self, settings, flip):
+    def test_the_dot_is_at_its_point(self, flip):
         samples = dotted()
-        pixels, moved = run(samples, flip=flip, **settings)
+        pixels, moved = run(samples, flip=flip, **MOVING)
         farthest = 0
         for row in range(len(pixels)):
             number = SWAPPED[row % 5] if flip else row % 5
@@ -89,29 +97,31 @@ class TestPointsMoveWithThePixels:
         assert 0.05 < farthest < 0.5
 
     def test_angles_shifts_and_scales_reach_but_do_not_pass_their_limits(self):
-        samples = dotted(200)
-        _, moved = run(samples, landmark_rotation=30.0, landmark_shift=0.1, landmark_scale=0.25)
+        samples = pointed(LANDMARK)
+        settings = {"landmark_rotation": 30.0, "landmark_shift": 0.1, "landmark_scale": 0.25}
+        _, moved = run(samples, compiled=False, **settings)
         before, after = samples.landmarks, moved.landmarks
         legs = before[:, 1] - before[:, 0], after[:, 1] - after[:, 0]
         complex_legs = [leg[:, 0] + 1j * leg[:, 1] for leg in legs]
         turns = complex_legs[1] / complex_legs[0]
         angles, scales = np.degrees(np.angle(turns)), 1 / np.abs(turns)
-        assert 28 < angles.max() < 30.001
-        assert -30.001 < angles.min() < -28
-        assert 1.22 < scales.max() < 1.2501
-        assert 1 / 1.2501 < scales.min() < 1 / 1.22
+        assert 28 < angles.max() < 30.01
+        assert -30.01 < angles.min() < -28
+        assert 1.22 < scales.max() < 1.251
+        assert 1 / 1.251 < scales.min() < 1 / 1.22
         # What has come to the middle of the window lay within the shift of it.
         first = after[:, 0] @ [1, 1j] - (0.5 + 0.5j)
         shifts = before[:, 0] @ [1, 1j] - first / turns - (0.5 + 0.5j)
-        assert 0.09 < np.abs(shifts.real).max() < 0.1001
-        assert 0.09 < np.abs(shifts.imag).max() < 0.1001
+        assert 0.09 < np.abs(shifts.real).max() < 0.101
+        assert 0.09 < np.abs(shifts.imag).max() < 0.101
 
     def test_strengths_of_landmark_samples_are_theirs_alone(self):
-        samples = dotted(kind=POSITIVE)
-        _, moved = run(samples, landmark_rotation=90.0, landmark_shift=0.2, landmark_scale=0.5)
+        samples = pointed(POSITIVE)
+        settings = {"landmark_rotation": 90.0, "landmark_shift": 0.2, "landmark_scale": 0.5}
+        _, moved = run(samples, compiled=False, **settings)
         np.testing.assert_allclose(moved.landmarks, samples.landmarks, atol=1e-6)
-        samples = dotted()
-        _, moved = run(samples, rotation=90.0, shift=0.2, scale=0.5)
+        samples = pointed(LANDMARK)
+        _, moved = run(samples, compiled=False, rotation=90.0, shift=0.2, scale=0.5)
         np.testing.assert_allclose(moved.landmarks, samples.landmarks, atol=1e-6)
 
 
@@ -127,18 +137,18 @@ class TestMirroring:
                 np.testing.assert_allclose(moved.landmarks[row, new], [1 - x, y], atol=1e-6)
 
     def test_turns_boxes_over(self):
-        samples = make(POSITIVE, textured(1), [[0.1, 0.2, 1.05, 0.9]])
+        samples = make(POSITIVE, textured(40), [[0.1, 0.2, 1.05, 0.9]] * 40)
         _, moved = run(samples, flip=1.0)
-        np.testing.assert_allclose(moved.boxes, [[-0.05, 0.2, 0.9, 0.9]], atol=1e-6)
+        np.testing.assert_allclose(moved.boxes[0], [-0.05, 0.2, 0.9, 0.9], atol=1e-6)
 
     def test_comes_as_often_as_it_is_to(self):
-        samples = make(NEGATIVE, np.broadcast_to(textured(1), (1000, SIDE, SIDE, 3)))
-        pixels, _ = run(samples, flip=0.3)
+        samples = make(NEGATIVE, np.broadcast_to(textured(1, 16), (COUNT, 16, 16, 3)))
+        pixels, _ = run(samples, compiled=False, flip=0.3)
         window = np.asarray(window_of(samples.patches[:1]))[0]
         plain = np.abs(pixels - window).max(axis=(1, 2, 3)) < 0.01
         turned = np.abs(pixels - window[:, ::-1]).max(axis=(1, 2, 3)) < 0.01
         assert (plain ^ turned).all()
-        assert abs(turned.mean() - 0.3) < 5 * np.sqrt(0.3 * 0.7 / 1000)
+        assert abs(turned.mean() - 0.3) < 5 * np.sqrt(0.3 * 0.7 / COUNT)
 
 
 def overlap(box):
@@ -150,19 +160,17 @@ def overlap(box):
 
 
 class TestBoxesMoveWithThePixels:
-    @pytest.mark.parametrize("kind", [POSITIVE, LANDMARK])
-    def test_a_bright_rectangle_has_the_boxes_centre_and_area(self, kind):
+    def test_a_bright_rectangle_has_the_boxes_centre_and_area(self):
         rng = np.random.default_rng(3)
-        count = 30
+        count = 40
         low, high = rng.integers(12, 20, (count, 2)), rng.integers(28, 36, (count, 2))
         patches = np.zeros((count, SIDE, SIDE, 3), np.uint8)
         for row in range(count):
             (x1, y1), (x2, y2) = low[row] + MARGIN, high[row] + MARGIN
             patches[row, y1:y2, x1:x2] = 200
-        samples = make(kind, patches, np.concatenate([low, high], axis=1) / SIZE)
-        part = "landmark_" if kind == LANDMARK else ""
-        settings = {f"{part}rotation": 40.0, f"{part}shift": 0.1, f"{part}scale": 0.25}
-        pixels, moved = run(samples, flip=0.5, **settings)
+        kinds = np.arange(count) % 2 * (LANDMARK - POSITIVE) + POSITIVE
+        samples = make(kinds, patches, np.concatenate([low, high], axis=1) / SIZE)
+        pixels, moved = run(samples, flip=1.0, **MOVING)
         for picture, box in zip(pixels[..., 0] / 200, moved.boxes, strict=True):
             np.testing.assert_allclose(centroid(picture), (box[:2] + box[2:]) / 2, atol=0.1 / SIZE)
             area = (box[2] - box[0]) * (box[3] - box[1])
@@ -173,11 +181,11 @@ class TestBoxesMoveWithThePixels:
 
     def test_kinds_follow_from_the_overlap_after_the_move(self):
         rng = np.random.default_rng(5)
-        count = 300
+        count = COUNT
         boxes = rng.uniform(-0.3, 0.3, (count, 4)) + [0, 0, 1, 1]
         kinds = rng.choice([NEGATIVE, POSITIVE, PART, LANDMARK], count)
         patches = np.zeros((count, 16, 16, 3))
-        _, moved = run(make(kinds, patches, boxes), flip=0.5, shift=0.2, scale=0.4)
+        _, moved = run(make(kinds, patches, boxes), compiled=False, shift=0.2, scale=0.4)
         seen = set()
         for kind, now, box in zip(kinds, moved.kinds, moved.boxes, strict=True):
             if kind in (NEGATIVE, LANDMARK):
@@ -207,17 +215,24 @@ class TestOff:
         np.testing.assert_array_equal(moved.kinds, samples.kinds)
 
     def test_plain_examples_are_untouched_but_for_mirroring(self):
-        samples = make(LANDMARK, textured(50, 16))
-        config = dataclasses.replace(AugmentConfig(), plain=1.0, flip=0.0)
-        pixels, _ = augment(jax.random.key(0), samples, config)
-        np.testing.assert_allclose(pixels, window_of(samples.patches), atol=0.01)
+        samples = faces()
+        pixels, _ = augment(jax.random.key(0), samples, AugmentConfig())
+        window = np.asarray(window_of(samples.patches), np.float32)
+        same = [
+            np.abs(pixels - one).max(axis=(1, 2, 3)) < 0.01 for one in (window, window[:, :, ::-1])
+        ]
+        assert 10 <= same[0].sum() + same[1].sum() <= 40
+        assert same[0].any()
+        assert same[1].any()
+
+
+def faces():
+    return make(LANDMARK, textured(80, 32), [[0, 0, 1, 1]] * 80, np.full((80, 5, 2), 0.4))
 
 
 def test_is_a_function_of_the_key():
-    samples = make(LANDMARK, textured(6, 16), [[0, 0, 1, 1]] * 6, np.full((6, 5, 2), 0.4))
-    one, two, other = (
-        augment(jax.random.key(seed), samples, AugmentConfig()) for seed in (0, 0, 1)
-    )
+    samples, config = faces(), AugmentConfig()
+    one, two, other = (augment(jax.random.key(seed), samples, config) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one[0], two[0])
     np.testing.assert_array_equal(one[1].landmarks, two[1].landmarks)
     assert not np.array_equal(one[0], other[0])
@@ -233,19 +248,19 @@ COLOUR = {
 } | {"occlusion": 0.5}
 
 
-def recoloured(count=60, side=16, **settings):
+def recoloured(**settings):
     """Windows before and after, all of the same pixels."""
-    patches = np.broadcast_to(textured(1, side) * 0.4 + 60, (count, side, side, 3))
+    patches = np.broadcast_to(textured(1, 16) * 0.4 + 60, (COUNT, 16, 16, 3))
     samples = make(NEGATIVE, patches)
-    pixels, _ = run(samples, **settings)
+    pixels, _ = run(samples, compiled=False, **settings)
     return np.asarray(window_of(samples.patches), np.float32), pixels
 
 
 class TestColour:
     def test_treats_all_kinds_alike(self):
         """Nothing of it depends on the kind, so none can be told by its colour."""
-        patches = textured(24, 16)
-        found = [run(make(kind, patches), **COLOUR)[0] for kind in range(4)]
+        patches = textured(COUNT, 16)
+        found = [run(make(kind, patches), compiled=False, **COLOUR)[0] for kind in range(4)]
         for pixels in found[1:]:
             np.testing.assert_array_equal(pixels, found[0])
 
@@ -255,11 +270,11 @@ class TestColour:
         np.testing.assert_allclose(after, np.repeat(level[..., None], 3, axis=-1), atol=0.1)
 
     def test_a_share_loses_all_colour_and_as_many_a_part(self):
-        before, after = recoloured(1000, grey=0.3)
+        before, after = recoloured(grey=0.3)
         spread = np.abs(after[..., 0] - after[..., 2]).mean(axis=(1, 2))
         whole = np.abs(before[..., 0] - before[..., 2]).mean()
-        assert abs((spread < 1e-3).mean() - 0.3) < 0.08
-        assert abs((spread > whole - 1e-2).mean() - 0.4) < 0.08
+        assert abs((spread < 1e-3).mean() - 0.3) < 0.12
+        assert abs((spread > whole - 1e-2).mean() - 0.4) < 0.12
 
     def test_tint_is_a_factor_on_each_channel(self):
         before, after = recoloured(tint=0.2)
@@ -297,8 +312,8 @@ class TestColour:
     def test_the_curve_bends_but_keeps_black_white_and_the_order(self):
         ramp = np.linspace(0, 255, 12).astype(np.uint8)
         patch = np.zeros((16, 16, 3), np.uint8)
-        patch[2:14, 2:14] = ramp[:, None]
-        pixels, _ = run(make(NEGATIVE, np.stack([patch] * 60)), curve=1.0)
+        patch[2:14, 2:14] = ramp[:, None, None]
+        pixels, _ = run(make(NEGATIVE, np.stack([patch] * COUNT)), compiled=False, curve=1.0)
         np.testing.assert_allclose(pixels[:, 0], 0, atol=0.1)
         np.testing.assert_allclose(pixels[:, -1], 255, atol=0.1)
         assert (np.diff(pixels[:, :, 0, 0], axis=1) > -0.01).all()
@@ -310,11 +325,11 @@ class TestColour:
         before, after = recoloured(blur=1.0)
         assert (after.std(axis=(1, 2, 3)) < before.std(axis=(1, 2, 3)) + 1e-3).all()
         assert after.std(axis=(1, 2, 3)).min() < 0.75 * before.std(axis=(1, 2, 3)).min()
-        flat, _ = run(make(NEGATIVE, np.full((20, 16, 16, 3), 77)), blur=1.0)
+        flat, _ = run(make(NEGATIVE, np.full((COUNT, 16, 16, 3), 77)), compiled=False, blur=1.0)
         np.testing.assert_allclose(flat, 77, atol=0.01)
 
     def test_noise_is_even_about_the_pixels_within_its_width(self):
-        before, after = recoloured(200, noise=0.05)
+        before, after = recoloured(noise=0.05)
         noise = after - before
         assert abs(noise.mean()) < 0.05
         assert 10 < np.abs(noise).max() < 0.05 * 255 + 0.01
@@ -324,7 +339,7 @@ class TestColour:
         assert np.abs(np.corrcoef(noise[..., 0].ravel(), noise[..., 1].ravel())[0, 1]) < 0.05
 
     def test_occlusion_lays_one_rectangle_of_one_colour(self):
-        before, after = recoloured(300, occlusion=0.4)
+        before, after = recoloured(occlusion=0.4)
         changed = np.abs(after - before).max(axis=-1) > 1e-2
         hit = changed.any(axis=(1, 2))
         assert abs(hit.mean() - 0.4) < 0.15
@@ -338,7 +353,7 @@ class TestColour:
 
     def test_all_together_stay_within_range(self):
         settings = COLOUR | {"brightness": 1.0, "contrast": 3.0, "tint": 1.0, "curve": 1.0}
-        pixels, _ = run(make(NEGATIVE, textured(100, 16)), **settings)
+        pixels, _ = run(make(NEGATIVE, textured(COUNT, 16)), compiled=False, **settings)
         assert np.isfinite(pixels).all()
         assert pixels.min() >= 0
         assert pixels.max() <= 255

@@ -1,0 +1,226 @@
+"""Mining on drawn pictures, with windows from a stub in place of the networks."""
+
+import dataclasses
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data import records
+from data.samples import Samples, load_samples
+from experiments import mine
+from experiments.mine import MineConfig, mine_shard, mine_stage, picture_windows
+from mtcnn_jax.samples import LANDMARK, NEGATIVE, PART, POSITIVE
+from tests.test_sampling import area, overlap, shared
+
+CONFIG = MineConfig("drawn", negatives=12, positives=4, landmark_windows=3, jittered=20)
+SIZE = (120, 160)
+
+
+def picture(number, *, exhaustive=True):
+    """Noise with three labelled boxes: a face, one that is ignored, and one that is too small."""
+    rng = np.random.default_rng(number)
+    file = io.BytesIO()
+    Image.fromarray(rng.integers(0, 256, (*SIZE, 3)).astype(np.uint8)).save(file, "PNG")
+    x, y = rng.uniform(0, 30, 2)
+    boxes = [[x, y, x + 40, y + 50], [100, 60, 140, 100], [80, 10, 90, 20]]
+    landmarks = np.full((3, 5, 2), np.nan, np.float32)
+    if not exhaustive:
+        landmarks[0] = np.array([x, y]) + rng.uniform(5, 35, (5, 2))
+    return records.Picture(
+        f"{number}.png",
+        file.getvalue(),
+        np.array(boxes, np.float32),
+        np.array([False, True, False]),
+        landmarks,
+        exhaustive,
+    )
+
+
+def proposed(count=80, seed=0):
+    """What stages before might have found: windows everywhere."""
+    rng = np.random.default_rng(seed)
+    corners, sides = rng.uniform(0, 100, (count, 2)), rng.uniform(16, 70, (count, 1))
+    return np.concatenate([corners, corners + sides], axis=1).astype(np.float32)
+
+
+def stub(stage, params, images, config):
+    count = 0 if stage == "pnet" else 80
+    return [proposed(count, seed=int(image[0, 0, 0])) for image in images]
+
+
+def choose(stage, one, **changed):
+    rng = np.random.default_rng(0)
+    config = dataclasses.replace(CONFIG, **changed)
+    found = proposed() if stage != "pnet" else np.zeros((0, 4), np.float32)
+    return picture_windows(stage, one, SIZE, found, config, rng, negatives=config.negatives)
+
+
+class TestPictureWindows:
+    @pytest.mark.parametrize("stage", mine.STAGES)
+    def test_labels_are_those_of_the_faces_that_count(self, stage):
+        one = picture(0)
+        face, *others = one.boxes
+        windows = choose(stage, one)
+        for window, kind, box in zip(*windows[:3], strict=True):
+            best = overlap(window, face)
+            if kind == NEGATIVE:
+                assert best < 0.3
+                assert all(shared(window, other) / area(window) < 0.3 for other in others)
+                continue
+            assert (best > 0.65) if kind == POSITIVE else (0.4 <= best <= 0.65)
+            side = window[2] - window[0]
+            np.testing.assert_allclose(box * side + np.tile(window[:2], 2), face, atol=1e-3)
+        counts = np.bincount(windows.kinds, minlength=4)
+        assert counts[[POSITIVE, PART, LANDMARK]].tolist() == [4, 4, 0]
+        assert 0 < counts[NEGATIVE] <= 12
+
+    @pytest.mark.parametrize("stage", ["rnet", "onet"])
+    def test_negatives_of_later_stages_are_all_detected_ones(self, stage):
+        windows = choose(stage, picture(0))
+        found = {tuple(window) for window in proposed().tolist()}
+        negatives = windows.windows[windows.kinds == NEGATIVE].tolist()
+        assert negatives
+        assert all(tuple(window) in found for window in negatives)
+
+    def test_pnet_gets_its_number_of_negatives_of_all_sizes(self):
+        windows = choose("pnet", picture(0), negatives=200)
+        negatives = windows.windows[windows.kinds == NEGATIVE]
+        assert len(negatives) == 200
+        sides = negatives[:, 2] - negatives[:, 0]
+        assert sides.min() < 20
+        assert sides.max() > 60
+
+    @pytest.mark.parametrize("stage", mine.STAGES)
+    def test_where_faces_may_be_unlabelled_there_are_landmark_samples_alone(self, stage):
+        one = picture(0, exhaustive=False)
+        windows = choose(stage, one)
+        assert windows.kinds.tolist() == [LANDMARK] * 3
+        for window, points in zip(windows.windows, windows.landmarks, strict=True):
+            assert overlap(window, one.boxes[0]) > 0.65
+            back = points * (window[2] - window[0]) + window[:2]
+            np.testing.assert_allclose(back, one.landmarks[0], atol=1e-3)
+
+    def test_a_picture_without_faces_gives_negatives(self):
+        one = picture(0)._replace(
+            boxes=np.zeros((0, 4), np.float32),
+            ignored=np.zeros(0, bool),
+            landmarks=np.zeros((0, 5, 2), np.float32),
+        )
+        for stage in mine.STAGES:
+            windows = choose(stage, one)
+            assert windows.kinds.tolist() == [NEGATIVE] * 12
+
+
+class TestShard:
+    def test_proposals_come_from_the_stages_before(self, monkeypatch):
+        asked = []
+
+        def stages(params, images, config, *, until):
+            asked.append((params, config.min_face_size, config.thresholds, until))
+            return [{until: np.array([[1, 2, 31, 32, 0.9]], np.float32)} for _ in images]
+
+        monkeypatch.setattr(mine, "detect_stages", stages)
+        images = [np.zeros((*SIZE, 3), np.uint8)] * 2
+        assert [len(found) for found in mine.proposals("pnet", {}, images, CONFIG)] == [0, 0]
+        assert asked == []
+        found = mine.proposals("onet", "params", images, CONFIG)
+        assert [windows.tolist() for windows in found] == [[[1, 2, 31, 32]]] * 2
+        assert asked == [("params", 16, (0.5, 0.1, 0.0), "rnet")]
+        mine.proposals("rnet", "params", images, CONFIG)
+        assert asked[1][-1] == "pnet"
+
+    def test_a_pictures_samples_do_not_depend_on_its_neighbours(self, monkeypatch):
+        monkeypatch.setattr(mine, "proposals", stub)
+        pictures = [(number, picture(number)) for number in range(3)]
+        together = mine_shard("rnet", {}, pictures, CONFIG)
+        alone = [mine_shard("rnet", {}, [pair], CONFIG) for pair in pictures]
+        assert len(together.kinds) == sum(len(part.kinds) for part in alone)
+        for name, whole, *parts in zip(Samples._fields, together, *alone, strict=True):
+            np.testing.assert_array_equal(whole, np.concatenate(parts), err_msg=name)
+        other = mine_shard("rnet", {}, pictures, dataclasses.replace(CONFIG, seed=1))
+        assert not np.array_equal(other.boxes, together.boxes, equal_nan=True)
+
+    def test_a_judge_keeps_hard_negatives_and_leaves_out_likely_faces(self, monkeypatch):
+        monkeypatch.setattr(mine, "proposals", stub)
+        pairs = [(0, picture(0))]
+        config = dataclasses.replace(CONFIG, negatives=8, pool=4, hard=0.5, trim=0.9)
+
+        def score(stage, params, patches):
+            """The place in the list is the score: 0, 0.1, ..., 1 and again."""
+            return (np.arange(len(patches)) % 11 / 10).astype(np.float32)
+
+        monkeypatch.setattr(mine, "score", score)
+        pool = mine_shard("rnet", {}, pairs, dataclasses.replace(config, negatives=32))
+        judged = mine_shard("rnet", {}, pairs, config, judge="judge")
+        patches = pool.patches[pool.kinds == NEGATIVE]
+        scores = {
+            patch.tobytes(): value
+            for patch, value in zip(patches, score("", "", patches), strict=True)
+        }
+        kept = [scores[patch.tobytes()] for patch in judged.patches[judged.kinds == NEGATIVE]]
+        assert len(kept) == 8
+        below = sorted((value for value in scores.values() if value <= 0.9), reverse=True)
+        assert sorted(kept, reverse=True)[:4] == below[:4]
+        assert max(kept) <= 0.9
+        for kind in (POSITIVE, PART):
+            assert (judged.kinds == kind).sum() == (pool.kinds == kind).sum()
+
+
+class Interrupted(Exception):
+    pass
+
+
+class TestStage:
+    @pytest.fixture(autouse=True)
+    def drawn(self, monkeypatch):
+        def read(dataset, *, split, data_dir):
+            assert (split, data_dir) == ("train", "drawn")
+            exhaustive = dataset == "wider_face"
+            return [picture(number, exhaustive=exhaustive) for number in range(5)]
+
+        monkeypatch.setattr(records, "read_pictures", read)
+        monkeypatch.setattr(mine, "proposals", stub)
+        monkeypatch.setattr(mine, "SHARD", 2)
+
+    def test_going_on_gives_the_samples_of_an_unbroken_run(self, tmp_path, monkeypatch):
+        whole = mine_stage(CONFIG, "rnet", {}, tmp_path / "whole")
+        shard, calls = mine.mine_shard, []
+
+        def count(stage, params, pictures, *rest):
+            calls.append([number for number, _ in pictures])
+            if len(calls) == 4:
+                raise Interrupted
+            return shard(stage, params, pictures, *rest)
+
+        monkeypatch.setattr(mine, "mine_shard", count)
+        with pytest.raises(Interrupted):
+            mine_stage(CONFIG, "rnet", {}, tmp_path / "broken")
+        assert not (tmp_path / "broken").exists()
+        broken = mine_stage(CONFIG, "rnet", {}, tmp_path / "broken")
+        # Pictures of the second data set go on from the number of the first.
+        assert calls == [[0, 1], [2, 3], [4], [5, 6], [5, 6], [7, 8], [9]]
+        for name in Samples._fields:
+            content = (whole / f"{name}.npy").read_bytes()
+            assert (broken / f"{name}.npy").read_bytes() == content, name
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["broken", "whole"]
+        times = {path: path.stat().st_mtime_ns for path in broken.iterdir()}
+        assert mine_stage(CONFIG, "rnet", {}, tmp_path / "broken") == broken
+        assert {path: path.stat().st_mtime_ns for path in broken.iterdir()} == times
+
+    def test_all_kinds_are_there_and_the_file_says_how_they_were_made(self, tmp_path):
+        config = dataclasses.replace(CONFIG, limit=3)
+        folder = mine_stage(config, "pnet", {}, tmp_path / "pnet" / "train")
+        kinds = np.bincount(load_samples(folder).kinds, minlength=4)
+        assert kinds.tolist() == [3 * 12, 3 * 4, 3 * 4, 3 * 3]
+        told = json.loads((folder / "samples.json").read_text())
+        assert told["counts"] == {"negative": 36, "positive": 12, "part": 12, "landmark": 9}
+        assert (told["stage"], told["split"], told["size"]) == ("pnet", "train", 16)
+        assert (told["seed"], told["limit"], told["thresholds"]) == (0, 3, [0.5, 0.1])
+
+    def test_a_data_set_can_be_left_out(self, tmp_path):
+        config = dataclasses.replace(CONFIG, celeb="", limit=2)
+        folder = mine_stage(config, "onet", {}, tmp_path / "onet")
+        assert set(load_samples(folder).kinds) == {NEGATIVE, POSITIVE, PART}

@@ -1,0 +1,131 @@
+"""The command that trains: its flags, checked one by one before anything is done."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from experiments import train
+from experiments.train import make_config, parse_augment, parse_ratio, pick
+from tests.drawn import save_drawn
+from tests.test_pipeline import settings
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def command(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "experiments.train", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_short_run_and_then_a_flag_that_is_wrong(tmp_path):
+    samples = save_drawn(tmp_path / "samples", "pnet", each=2)
+    flags = ["--stage=pnet", f"--samples={samples}", f"--workdir={tmp_path / 'run'}"]
+    flags += ["--steps=2", "--warmup_steps=1", "--batch_size=7", "--augment=none"]
+    flags += ["--log_every=1", "--scan_steps=1", "--evaluate_every=0", "--checkpoint_every=2"]
+    done = command(*flags)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(tmp_path / "run" / "pnet" / "pnet.npz")
+    names = {path.name for path in (tmp_path / "run" / "pnet").iterdir()}
+    assert names == {"checkpoints", "config.json", "curves.png", "metrics.jsonl", "pnet.npz"}
+    wrong = command(*flags, "--ohem_ratio=1.5", f"--workdir={tmp_path / 'other'}")
+    assert wrong.returncode == 2
+    assert "error: ohem_ratio is 1.5; accepted is above 0, at most 1" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "match"),
+    [
+        ({"steps": ["x"]}, "--steps=x; accepted: whole numbers"),
+        ({"steps": ["2.5"]}, "--steps=2.5; accepted: whole numbers"),
+        ({"steps": ["0"]}, "steps is 0; accepted is 1 or more"),
+        ({"steps": ["4", "4"]}, "--steps=4,4; accepted: one number"),
+        ({"batch_size": ["many"]}, "--batch_size=many; accepted: whole numbers"),
+        ({"batch_size": ["-7"]}, "batch_size is -7; accepted is 1 or more"),
+        ({"learning_rate": ["fast"]}, "--learning_rate=fast; accepted: numbers"),
+        ({"learning_rate": ["nan"]}, "learning_rate is nan; accepted is a number above 0"),
+        ({"warmup_steps": 4}, "warmup_steps is 4; accepted is 0 or more and less than steps"),
+        ({"optimizer": "adam"}, "optimizer is 'adam'; accepted are adamw, sgd"),
+        ({"weight_decay": -1.0}, "weight_decay is -1.0; accepted is a number of 0 or more"),
+        ({"clip_norm": -1.0}, "clip_norm is -1.0; accepted is a number of 0 or more"),
+        ({"ohem_ratio": 0.0}, "ohem_ratio is 0.0; accepted is above 0, at most 1"),
+        ({"box_loss": "huber"}, "box_loss is 'huber'; accepted are l2, l1, smooth_l1, wing"),
+        ({"landmark_loss": "huber"}, "landmark_loss is 'huber'; accepted are l2"),
+        ({"dropout": 1.0}, "dropout is 1.0; accepted is 0 or more, below 1"),
+        ({"ema_decay": 1.0}, "ema_decay is 1.0; accepted is 0 or more, below 1"),
+        ({"compute_dtype": "float16"}, "compute_dtype is 'float16'; accepted are float32"),
+        ({"augment": "gray=1"}, "--augment=gray=1: 'gray=1' is not of the form name=number"),
+        ({"augment": "grey"}, "--augment=grey: 'grey' is not of the form name=number"),
+        ({"augment": "grey=much"}, "--augment=grey=much: 'much' is not a number"),
+        ({"augment": "grey=2"}, "grey is 2.0; accepted is 0 to 1"),
+        ({"ratio": "3:1"}, "ratio is 3.0:1.0; accepted are four numbers"),
+        ({"ratio": "a:b:c:d"}, "--ratio=a:b:c:d; accepted: four numbers such as 3:1:1:2"),
+        ({"seed": -1}, "seed is -1; accepted is 0 or more"),
+        ({"log_every": 0}, "log_every is 0; accepted is 1 or more"),
+        ({"evaluate_every": -1}, "evaluate_every is -1; accepted is 0 or more"),
+        ({"checkpoint_every": 0}, "checkpoint_every is 0; accepted is 1 or more"),
+        ({"scan_steps": 0}, "scan_steps is 0; accepted is 1 or more"),
+        ({"scan_steps": 3}, "log_every is 1; accepted are multiples of scan_steps, 3"),
+        ({"validation_samples": 0}, "validation_samples is 0; accepted is 1 or more"),
+        ({"samples": "/nowhere"}, r"/nowhere/onet/train/patches.npy is missing"),
+    ],
+)
+def test_wrong_flags_end_it_with_a_word(tmp_path, monkeypatch, capsys, changed, match):
+    fine = {"stage": "onet", "steps": ["4"], "samples": "/none"}
+    values = settings(tmp_path / "run", **{**fine, **changed})
+    monkeypatch.setattr(train.flags, "FLAGS", values)
+    assert train.main(["train"]) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith("error: ")
+    assert match in told.err
+    assert told.out == ""
+    assert not (tmp_path / "run").exists()
+
+
+def test_words_that_are_no_flags_are_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(train.flags, "FLAGS", settings(tmp_path / "run", stage="onet"))
+    assert train.main(["train", "onet"]) == 2
+    assert "['onet'] is not part of a flag" in capsys.readouterr().err
+
+
+def test_numbers_are_one_for_all_stages_or_one_each():
+    stages = train.STAGES
+    assert [pick("steps", None, stage, stages, int) for stage in stages] == [
+        train.LENGTHS[stage]["steps"] for stage in stages
+    ]
+    assert [pick("steps", ["7"], stage, stages, int) for stage in stages] == [7, 7, 7]
+    assert [pick("steps", ["1", "2", "3"], stage, stages, int) for stage in stages] == [1, 2, 3]
+    assert pick("steps", ["9"], "rnet", ["rnet"], int) == 9
+
+
+def test_settings_of_augmentation():
+    default = train.AUGMENTS["onet"]
+    assert parse_augment("none", "onet") is None
+    assert parse_augment("default", "onet") == default
+    found = parse_augment("grey=0,blur=0.75", "onet")
+    assert (found.grey, found.blur, found.noise) == (0, 0.75, default.noise)
+    assert isinstance(found.grey, float)
+
+
+def test_a_ratio_is_four_numbers():
+    assert parse_ratio("3:1:1:2") == (3, 1, 1, 2)
+    assert parse_ratio("1.5:0:0:1") == (1.5, 0, 0, 1)
+
+
+def test_flags_reach_the_config(tmp_path):
+    values = settings(
+        tmp_path, steps=["50", "60", "70"], dropout=0.3, box_loss="l1", ratio="2:1:1:1", seed=4
+    )
+    pnet, rnet = (make_config(values, stage, train.STAGES) for stage in ("pnet", "rnet"))
+    assert (pnet.recipe.steps, rnet.recipe.steps) == (50, 60)
+    assert (pnet.recipe.dropout, rnet.recipe.dropout) == (0, 0.3)
+    assert (rnet.recipe.box_loss, rnet.ratio, rnet.seed) == ("l1", (2, 1, 1, 1), 4)
+    assert rnet.recipe.augment is None
+    assert rnet.samples == f"{tmp_path}/samples"
