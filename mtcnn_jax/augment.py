@@ -54,6 +54,7 @@ def augment(key: jax.Array, samples: Samples, config: AugmentConfig) -> tuple[ja
     pixels = _resample(samples.patches, centre, matrix)
     recoloured = _recolour(key_colour, key_noise, pixels, config)
     pixels = jnp.where(plain[:, None, None, None], jnp.moveaxis(pixels, 0, -1), recoloured)
+    pixels = jnp.clip(pixels, 0, 255)
     landmarks = _to_moved(samples.landmarks, centre, matrix)
     swapped = landmarks[:, jnp.array(MIRRORED)]
     landmarks = jnp.where(mirrored[:, None, None], swapped, landmarks)
@@ -199,7 +200,7 @@ def _recolour(
         bytes_ = (words >> jnp.array([0, 8, 16], jnp.uint32)) & 255
         width = next(uniform)[..., None] * config.noise
         pixels = pixels + (bytes_.astype(jnp.float32) * 2 - 255) * width
-    return jnp.clip(pixels, 0, 255)
+    return pixels
 
 
 def _soften(pixels: jax.Array, sigma: jax.Array) -> jax.Array:

@@ -82,9 +82,7 @@ def _pool(x: jax.Array, size: int) -> jax.Array:
     x = jnp.pad(x, ((0, 0), *pads, (0, 0)), constant_values=-jnp.inf)
     for axis in (1, 2):
         last = x.shape[axis] - size
-        parts = [
-            jax.lax.slice_in_dim(x, start, start + last + 1, 2, axis) for start in range(size)
-        ]
+        parts = [jax.lax.slice_in_dim(x, start, start + last + 1, 2, axis) for start in range(size)]
         x = functools.reduce(jnp.maximum, parts)
     return x
 

@@ -128,7 +128,7 @@ class TestShard:
         assert asked == []
         found = mine.proposals("onet", "params", images, CONFIG)
         assert [windows.tolist() for windows in found] == [[[1, 2, 31, 32]]] * 2
-        assert asked == [("params", 16, (0.5, 0.1, 0.0), "rnet")]
+        assert asked == [("params", 16, (0.5, 0.3, 0.0), "rnet")]
         mine.proposals("rnet", "params", images, CONFIG)
         assert asked[1][-1] == "pnet"
 
@@ -218,7 +218,7 @@ class TestStage:
         told = json.loads((folder / "samples.json").read_text())
         assert told["counts"] == {"negative": 36, "positive": 12, "part": 12, "landmark": 9}
         assert (told["stage"], told["split"], told["size"]) == ("pnet", "train", 16)
-        assert (told["seed"], told["limit"], told["thresholds"]) == (0, 3, [0.5, 0.1])
+        assert (told["seed"], told["limit"], told["thresholds"]) == (0, 3, [0.5, 0.3])
 
     def test_a_data_set_can_be_left_out(self, tmp_path):
         config = dataclasses.replace(CONFIG, celeb="", limit=2)
