@@ -30,7 +30,7 @@ from absl import app, flags, logging
 import mtcnn_jax as mj
 from experiments import fddb_benchmark, plots, report
 from experiments.benchmarks import ALL, BENCHMARKS
-from experiments.detect import keep_compilations
+from experiments.compilations import keep_compilations
 from experiments.evaluation import Result, Settings
 
 Results = dict[str, dict[str, Result]]
