@@ -48,7 +48,7 @@ def tile(example: Example) -> Image.Image:
     draw = ImageDraw.Draw(shown)
     corners = [(x1 - left) / scale, (y1 - top) / scale, (x2 - left) / scale, (y2 - top) / scale]
     draw.rectangle(corners, outline=(80, 255, 80))
-    draw.text((2, TILE + 1), example.caption, fill=(255, 255, 255), font=ImageFont.load_default(11))
+    draw.text((2, TILE + 1), example.caption, fill=(255, 255, 255), font=ImageFont.load_default(10))
     return shown
 
 
