@@ -10,8 +10,10 @@ samples.
 """
 
 import dataclasses
+import math
 import pathlib
 import shutil
+import sys
 
 import numpy as np
 import tqdm
@@ -73,6 +75,24 @@ class MineConfig:
     hard: float = 0.5
     trim: float = 0.95
     limit: int = 0
+
+    def __post_init__(self):
+        counts = ("seed", "negatives", "positives", "jittered", "landmark_windows", "limit")
+        ranges = {
+            **{name: (0 <= getattr(self, name), "0 or more") for name in counts},
+            "pool": (self.pool >= 1, "1 or more"),
+            "min_face_size": (12 <= self.min_face_size < math.inf, "12 pixels or more"),
+            "smallest_face": (0 <= self.smallest_face < math.inf, "0 pixels or more"),
+            "hard": (0 <= self.hard <= 1, "0 to 1"),
+            "trim": (0 <= self.trim <= 1, "0 to 1"),
+            "thresholds": (
+                len(self.thresholds) == 2 and all(0 <= score < 1 for score in self.thresholds),
+                "two scores from 0 to below 1",
+            ),
+        }
+        for name, (fine, accepted) in ranges.items():
+            if not fine:
+                raise ValueError(f"{name} is {getattr(self, name)}; accepted is {accepted}")
 
 
 def proposals(stage: str, params, images: list[np.ndarray], config: MineConfig) -> list[np.ndarray]:
@@ -232,30 +252,40 @@ def define_flags() -> None:
             define[field.type](field.name, field.default, f"See MineConfig.{field.name}.")
 
 
-def main(argv: list[str]) -> None:
-    """Makes the samples that the flags ask for."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
-    keep_compilations()
-    if not flags.FLAGS["verbosity"].present:
-        logging.set_verbosity(logging.WARNING)
-    values = {field.name: flags.FLAGS[field.name].value for field in dataclasses.fields(MineConfig)}
-    values["thresholds"] = tuple(float(value) for value in values["thresholds"])
-    config, stage = MineConfig(**values), flags.FLAGS.stage
+def mine_all(values: flags.FlagValues) -> None:
+    """Makes the samples of every split that the flags ask for, and prints their folders."""
+    settings = {field.name: values[field.name].value for field in dataclasses.fields(MineConfig)}
+    settings["thresholds"] = tuple(float(score) for score in settings["thresholds"])
+    config, stage = MineConfig(**settings), values.stage
     params, before = {}, stages_before(stage)
-    paths = flags.FLAGS.weights * (len(before) if len(flags.FLAGS.weights) == 1 else 1)
+    paths = values.weights * (len(before) if len(values.weights) == 1 else 1)
     if len(paths) != len(before):
-        raise app.UsageError(
-            f"--weights names {len(flags.FLAGS.weights)} files; accepted for {stage}: one with "
+        raise ValueError(
+            f"--weights names {len(values.weights)} files; accepted for {stage}: one with "
             f"{', '.join(before) or 'nothing'}, or one for each"
         )
     for name, path in zip(before, paths, strict=True):
         params |= load_params(path, stages=(name,))
-    path = flags.FLAGS.judge
-    judge = load_params(path, stages=(stage,))[stage] if path else None
-    for split in flags.FLAGS.splits:
-        output = pathlib.Path(flags.FLAGS.output) / stage / split
+    judge = load_params(values.judge, stages=(stage,))[stage] if values.judge else None
+    for split in values.splits:
+        output = pathlib.Path(values.output) / stage / split
         print(mine_stage(config, stage, params, output, split=split, judge=judge))
+
+
+def main(argv: list[str]) -> int:
+    """Runs the command with absl's flags."""
+    values = flags.FLAGS
+    if not values["verbosity"].present:
+        logging.set_verbosity(logging.WARNING)
+    try:
+        if argv[1:]:
+            raise ValueError(f"{argv[1:]} is not part of a flag")
+        keep_compilations()
+        mine_all(values)
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":

@@ -224,3 +224,19 @@ class TestStage:
         config = dataclasses.replace(CONFIG, celeb="", limit=2)
         folder = mine_stage(config, "onet", {}, tmp_path / "onet")
         assert set(load_samples(folder).kinds) == {NEGATIVE, POSITIVE, PART}
+
+
+@pytest.mark.parametrize(
+    ("changed", "match"),
+    [
+        ({"negatives": -1}, "negatives is -1; accepted is 0 or more"),
+        ({"pool": 0}, "pool is 0; accepted is 1 or more"),
+        ({"min_face_size": 11.0}, "min_face_size is 11.0; accepted is 12 pixels or more"),
+        ({"hard": 1.5}, "hard is 1.5; accepted is 0 to 1"),
+        ({"thresholds": (0.5,)}, "accepted is two scores from 0 to below 1"),
+        ({"thresholds": (0.5, 1.0)}, "accepted is two scores from 0 to below 1"),
+    ],
+)
+def test_settings_out_of_range_are_named(changed, match):
+    with pytest.raises(ValueError, match=match):
+        dataclasses.replace(CONFIG, **changed)
