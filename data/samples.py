@@ -46,17 +46,23 @@ def check_samples(samples: Samples, source: str = "samples") -> None:
         raise ValueError(f"{source}: kinds hold other values than 0 to {len(KINDS) - 1}")
 
 
+def _side_of(parts: Sequence[Samples]) -> int:
+    """The side of the patches of all parts; ValueError if there are none, or they differ."""
+    sides = {part.patches.shape[1] for part in parts}
+    if len(sides) != 1:
+        raise ValueError(
+            f"patches of {len(parts)} parts are of sides {sorted(sides)}; accepted is one"
+        )
+    return sides.pop()
+
+
 def concatenate(parts: Sequence[Samples]) -> Samples:
     """One `Samples` of several, in their order.
 
     Raises:
         ValueError: if there are none, or their patches differ in size.
     """
-    sides = {part.patches.shape[1] for part in parts}
-    if len(sides) != 1:
-        raise ValueError(
-            f"patches of {len(parts)} parts are of sides {sorted(sides)}; accepted is one"
-        )
+    _side_of(parts)
     return Samples(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
 
 
@@ -84,11 +90,7 @@ def merge_samples(
     folder = pathlib.Path(folder)
     for part in parts:
         check_samples(part)
-    sides = {part.patches.shape[1] for part in parts}
-    if len(sides) != 1:
-        raise ValueError(
-            f"patches of {len(parts)} parts are of sides {sorted(sides)}; accepted is one"
-        )
+    side = _side_of(parts)
     if folder.is_dir() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty; accepted is a new folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +102,7 @@ def merge_samples(
         counts = np.bincount(kinds, minlength=len(KINDS)).tolist()
         description = {
             **info,
-            "size": sides.pop(),
+            "size": side,
             "counts": dict(zip(KINDS, counts, strict=True)),
         }
         (partial / "samples.json").write_text(json.dumps(description, indent=2) + "\n")
