@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mtcnn_jax.networks import INPUT_SIZE
+from mtcnn_jax.networks import INPUT_SIZE, STRIDE
 
 WINDOW = INPUT_SIZE["pnet"]
 SLACK = 1e-3
@@ -108,8 +108,8 @@ def build(chain: list[jax.Array], size: jax.Array, levels: tuple[Level, ...]) ->
 
 def cell_windows(level: Level) -> np.ndarray:
     """float32 [r, c, 4]: the window, in pixels of the picture, behind each of P-Net's cells."""
-    rows, columns = ((length - WINDOW + 1) // 2 + 1 for length in level.shape)
-    y, x = np.mgrid[0:rows, 0:columns] * 2
+    rows, columns = ((length - WINDOW + STRIDE - 1) // STRIDE + 1 for length in level.shape)
+    y, x = np.mgrid[0:rows, 0:columns] * STRIDE
     corners = np.stack([x, y, x + WINDOW, y + WINDOW], axis=-1)
     return (corners / level.scale).astype(np.float32)
 
@@ -118,6 +118,6 @@ def cell_valid(level: Level, size: jax.Array) -> jax.Array:
     """bool [r, c]: does the whole of each of P-Net's windows lie within a picture of `size` [2]."""
     rows, columns = cell_windows(level).shape[:2]
     inside = level_size(level, size)
-    return (jnp.arange(rows)[:, None] * 2 + WINDOW <= inside[0]) & (
-        jnp.arange(columns)[None, :] * 2 + WINDOW <= inside[1]
+    return (jnp.arange(rows)[:, None] * STRIDE + WINDOW <= inside[0]) & (
+        jnp.arange(columns)[None, :] * STRIDE + WINDOW <= inside[1]
     )
