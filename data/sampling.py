@@ -16,7 +16,7 @@ from PIL import Image
 
 from mtcnn_jax import crops
 from mtcnn_jax.detect import canvas_shape
-from mtcnn_jax.networks import INPUT_SIZE
+from mtcnn_jax.layers import INPUT_SIZE
 from mtcnn_jax.samples import (
     CONTEXT,
     LANDMARK,

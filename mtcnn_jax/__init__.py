@@ -4,13 +4,18 @@ import mtcnn_jax as mj
 faces = mj.detect(mj.load_params(), "photo.jpg")
 """
 
+from typing import TYPE_CHECKING, Any
+
 from mtcnn_jax.cascade import Detections, detect_padded
 from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.detect import Faces, detect, detect_batch, detect_stages
 from mtcnn_jax.draw import draw_faces
 from mtcnn_jax.images import read_image
-from mtcnn_jax.networks import ONet, PNet, RNet
 from mtcnn_jax.params import load_params, save_params
+from mtcnn_jax.warmup import warmup
+
+if TYPE_CHECKING:
+    from mtcnn_jax.networks import ONet, PNet, RNet
 
 __version__ = "0.1.0"
 
@@ -29,4 +34,16 @@ __all__ = [
     "load_params",
     "read_image",
     "save_params",
+    "warmup",
 ]
+
+_NETWORKS = ("ONet", "PNet", "RNet")
+
+
+def __getattr__(name: str) -> Any:
+    """The networks as flax modules, loaded with flax when they are asked for: it takes 0.2 s."""
+    if name in _NETWORKS:
+        from mtcnn_jax import networks
+
+        return getattr(networks, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

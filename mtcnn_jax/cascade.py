@@ -6,6 +6,7 @@ not time. A stage that holds more windows than its capacity keeps the best and r
 had to drop.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,8 +14,10 @@ import jax
 import jax.numpy as jnp
 
 from mtcnn_jax import boxes as box_lib
-from mtcnn_jax import crops, networks, pyramid
+from mtcnn_jax import crops, pyramid
 from mtcnn_jax.config import DetectConfig
+from mtcnn_jax.cpu_networks import forward, settled
+from mtcnn_jax.layers import INPUT_SIZE, normalize
 from mtcnn_jax.nms import nms
 from mtcnn_jax.windows import Windows, calibrated, keep_best, look_at, take
 
@@ -40,34 +43,39 @@ class Detections(NamedTuple):
     overflow: jax.Array
 
 
-def propose(
+def scan(
     params: Params, chain: list[jax.Array], size: jax.Array, config: DetectConfig, shape
-) -> tuple[Windows, jax.Array]:
-    """P-Net over all levels, per-level and global suppression, calibration, squares.
+) -> Windows:
+    """P-Net over all levels of the pyramid.
 
     Args:
         params: of all three networks.
         chain: `crops.mip_chain` of the canvas.
         size: int [2], height and width of the picture.
-        config: thresholds and capacities.
+        config: thresholds and scales.
         shape: height and width of the canvas.
 
     Returns:
-        Square windows for R-Net, [capacities[1]], and int32 [2], what went over the first two
-        capacities.
+        The windows of all its cells, not sorted; those that lie within the picture and exceed the
+        threshold are valid.
     """
     levels = pyramid.plan(
         shape, min_face_size=config.min_face_size, scale_factor=config.scale_factor
     )
     found = []
-    for number, picture in enumerate(pyramid.build(chain, size, levels)):
-        pixels = networks.normalize(picture)[None]
-        logits, offsets = networks.PNet().apply({"params": params["pnet"]}, pixels)
+    for number, level in enumerate(levels):
+        picture = functools.partial(pyramid.resample, chain, size, level)
+        pixels = settled(
+            lambda picture=picture: normalize(picture())[None],
+            (1, *level.shape, 3),
+            always=size[0] >= 0,
+        )
+        logits, offsets = forward("pnet", params["pnet"], pixels, form=config.form)
         scores = jax.nn.softmax(logits[0])[..., 1].ravel()
-        valid = pyramid.cell_valid(levels[number], size).ravel()
+        valid = pyramid.cell_valid(level, size).ravel()
         found.append(
             Windows(
-                jnp.asarray(pyramid.cell_windows(levels[number]).reshape(-1, 4)),
+                jnp.asarray(pyramid.cell_windows(level).reshape(-1, 4)),
                 scores,
                 offsets.reshape(-1, 4),
                 valid & (scores > config.thresholds[0]),
@@ -78,7 +86,20 @@ def propose(
         zeros = jnp.zeros(1)
         box = jnp.zeros((1, 4))
         found.append(Windows(box, zeros, box, zeros > 0, zeros.astype(jnp.int32)))
-    windows = jax.tree.map(lambda *parts: jnp.concatenate(parts), *found)
+    return jax.tree.map(lambda *parts: jnp.concatenate(parts), *found)
+
+
+def propose(windows: Windows, config: DetectConfig) -> tuple[Windows, jax.Array]:
+    """Per-level and global suppression, calibration, squares.
+
+    Args:
+        windows: from `scan`.
+        config: thresholds and capacities.
+
+    Returns:
+        Square windows for R-Net, [capacities[1]], and int32 [2], what went over the first two
+        capacities.
+    """
     windows, over_candidates = keep_best(windows, config.capacities[0])
     within, overall = config.nms_thresholds[:2]
     keep = nms(windows.boxes, windows.valid, within, groups=windows.groups)
@@ -103,8 +124,9 @@ def refine(
     Returns:
         Square windows for O-Net, [capacities[2]], and int32 [], what went over that capacity.
     """
-    net = networks.RNet()
-    logits, offsets = look_at(net, params["rnet"], pixels_of, windows, config.chunks[0])
+    logits, offsets = look_at(
+        "rnet", params["rnet"], pixels_of, windows, chunk=config.chunks[0], form=config.form
+    )
     scores = jax.nn.softmax(logits)[..., 1]
     valid = windows.valid & (scores > config.thresholds[1])
     windows = windows._replace(scores=scores, offsets=offsets, valid=valid)
@@ -128,8 +150,9 @@ def finish(
     Returns:
         Windows whose boxes are the faces', not clipped, and their landmarks [n, 5, 2].
     """
-    net = networks.ONet()
-    logits, offsets, points = look_at(net, params["onet"], pixels_of, windows, config.chunks[1])
+    logits, offsets, points = look_at(
+        "onet", params["onet"], pixels_of, windows, chunk=config.chunks[1], form=config.form
+    )
     scores = jax.nn.softmax(logits)[..., 1]
     landmarks = box_lib.decode_landmarks(windows.boxes, points)
     valid = windows.valid & (scores > config.thresholds[2])
@@ -165,20 +188,22 @@ def stages(
         the faces' landmarks [n, 5, 2] (None before "onet"), and the overflow int32 [3].
     """
     shape = canvas.shape[:2]
-    count = crops.mip_count(shape, networks.INPUT_SIZE["rnet"])
+    count = crops.mip_count(shape, INPUT_SIZE["rnet"])
     levels = pyramid.plan(
         shape, min_face_size=config.min_face_size, scale_factor=config.scale_factor
     )
     chain = crops.mip_chain(canvas, size, max(count, pyramid.mips_used(levels)))
 
+    pixels = crops.flat(chain[:count])
+    shapes = tuple(level.shape[:2] for level in chain[:count])
+
     def pixels_of(name):
-        side = networks.INPUT_SIZE[name]
-        return lambda windows: crops.crop_windows(
-            canvas, size, windows, crop_size=side, chain=chain[:count]
-        )
+        side = INPUT_SIZE[name]
+        return lambda windows: crops.crop_from(pixels, shapes, size, windows, crop_size=side)
 
     left, landmarks, over_faces = {}, None, jnp.zeros((), jnp.int32)
-    left["pnet"], over = propose(params, chain, size, config, shape)
+    cells = scan(params, chain, size, config, shape)
+    left["pnet"], over = propose(cells, config)
     if until != "pnet":
         left["rnet"], over_faces = refine(params, pixels_of("rnet"), left["pnet"], config)
     if until == "onet":

@@ -7,6 +7,8 @@ from typing import Any
 
 import jax
 
+FORMS = ("auto", "plain", "cpu")
+
 
 @dataclasses.dataclass(frozen=True)
 class DetectConfig:
@@ -23,6 +25,8 @@ class DetectConfig:
             level, over all levels, after R-Net, and after O-Net (there over the smaller box).
         capacities: windows kept at most after P-Net's threshold, for R-Net and for O-Net.
         chunks: windows that R-Net and O-Net look at in one go.
+        form: how the networks are computed: "plain", "cpu" (the same numbers, arranged for a CPU),
+            or "auto", what suits the backend.
         retries: how often `detect` starts again, with all capacities four times as large, when a
             picture overflows them; a picture that still does is reported by a warning.
     """
@@ -32,7 +36,8 @@ class DetectConfig:
     scale_factor: float = 0.709
     nms_thresholds: tuple[float, float, float, float] = (0.5, 0.7, 0.7, 0.7)
     capacities: tuple[int, int, int] = (4096, 1024, 256)
-    chunks: tuple[int, int] = (64, 16)
+    chunks: tuple[int, int] = (32, 8)
+    form: str = "auto"
     retries: int = 2
 
     def __post_init__(self):
@@ -51,6 +56,8 @@ class DetectConfig:
         counts = "whole numbers from 1 up"
         self._check_tuple("capacities", 3, counts, lambda x: x >= 1, kind=int)
         self._check_tuple("chunks", 2, counts, lambda x: x >= 1, kind=int)
+        if self.form not in FORMS:
+            raise ValueError(f"form is {self.form!r}; accepted are {', '.join(FORMS)}")
         if not isinstance(self.retries, int) or isinstance(self.retries, bool) or self.retries < 0:
             raise ValueError(f"retries is {self.retries!r}; accepted are whole numbers from 0 up")
 

@@ -6,10 +6,12 @@ pixels to a side of that square, so the cost does not depend on the window's siz
 the picture is black, with the window's aspect kept, as in the original.
 """
 
+import functools
 import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 TAPS = 5
 """Pixels of a mip, across and down, that a crop's pixel can touch: less than 4 of them fit in."""
@@ -67,12 +69,7 @@ def mip_count(shape: tuple[int, int], crop_size: int) -> int:
 
 
 def crop_windows(
-    canvas: jax.Array,
-    size: jax.Array,
-    windows: jax.Array,
-    *,
-    crop_size: int,
-    chain: list[jax.Array] | None = None,
+    canvas: jax.Array, size: jax.Array, windows: jax.Array, *, crop_size: int
 ) -> jax.Array:
     """Resamples windows of a picture to square crops.
 
@@ -82,22 +79,44 @@ def crop_windows(
         windows: float32 [k, 4] in pixels, of any size and position; a window that is not square is
             stretched.
         crop_size: side of the crops.
-        chain: what `mip_chain` made of this canvas, where it is at hand.
 
     Returns:
         float32 [k, crop_size, crop_size, 3], pixels 0..255, black outside the picture.
     """
-    if chain is None:
-        chain = mip_chain(canvas, size, mip_count(canvas.shape[:2], crop_size))
-    shapes = jnp.array([level.shape[:2] for level in chain], jnp.int32)
-    starts, total = [], 0
-    for level in chain:
-        starts.append(total)
-        total += level.shape[0] * level.shape[1]
-    pixels = jnp.concatenate([level.reshape(-1, 3) for level in chain])
+    chain = mip_chain(canvas, size, mip_count(canvas.shape[:2], crop_size))
+    shapes = tuple(level.shape[:2] for level in chain)
+    return crop_from(flat(chain), shapes, size, windows, crop_size=crop_size)
+
+
+def flat(chain: list[jax.Array]) -> jax.Array:
+    """The pixels [n, 3] of all levels of a chain, one row after the other."""
+    return jnp.concatenate([level.reshape(-1, 3) for level in chain])
+
+
+@functools.partial(jax.jit, static_argnames=("level_shapes", "crop_size"))
+def crop_from(
+    pixels: jax.Array,
+    level_shapes: tuple[tuple[int, int], ...],
+    size: jax.Array,
+    windows: jax.Array,
+    *,
+    crop_size: int,
+) -> jax.Array:
+    """`crop_windows` from a chain that is at hand.
+
+    Args:
+        pixels: what `flat` makes of the chain. Made once for all chunks of windows: it is a copy
+            of the picture.
+        level_shapes: height and width of each of its levels.
+        size: int [2], height and width of the picture.
+        windows: float32 [k, 4] in pixels.
+        crop_size: side of the crops.
+    """
+    shapes = jnp.array(level_shapes, jnp.int32)
+    starts = np.cumsum([0] + [height * width for height, width in level_shapes[:-1]])
     ratio = jnp.max(windows[:, 2:] - windows[:, :2], axis=-1) / crop_size
     mip = jnp.floor(jnp.log2(jnp.maximum(ratio, 2))).astype(jnp.int32) - 1
-    mip = jnp.minimum(mip, len(chain) - 1)
+    mip = jnp.minimum(mip, len(level_shapes) - 1)
     unit = jnp.exp2(-mip.astype(jnp.float32))[:, None]
     grid = jnp.arange(crop_size) + 0.5
 

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from mtcnn_jax import cascade, networks
+from mtcnn_jax import cascade
 from mtcnn_jax.cascade import Params
 from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.images import read_image
+from mtcnn_jax.layers import INPUT_SIZE
 
 CANVASES = (
     (160, 160),
@@ -23,9 +24,12 @@ CANVASES = (
     (1024, 768),
     (1200, 1600),
     (1600, 1200),
+    (1080, 1920),
+    (1920, 1080),
 )
 """Canvas shapes (height, width). A picture goes on the smallest that holds it, so that this many
-compilations serve all pictures up to 1600 x 1200; larger ones get sides of whole `LARGE_STEP`s."""
+compilations serve all pictures up to 1600 x 1200 and 1920 x 1080; larger ones get sides of whole
+`LARGE_STEP`s."""
 
 LARGE_STEP = 1024
 
@@ -236,8 +240,8 @@ def detect_stages(
     Raises:
         FileNotFoundError, TypeError, ValueError: as `detect`; also if `until` is no stage.
     """
-    if until not in networks.INPUT_SIZE:
-        raise ValueError(f"until is {until!r}; accepted are {', '.join(networks.INPUT_SIZE)}")
+    if until not in INPUT_SIZE:
+        raise ValueError(f"until is {until!r}; accepted are {', '.join(INPUT_SIZE)}")
     batch_size = _checked(config, batch_size)
     one, many = (functools.partial(run, until=until) for run in (_stages_one, _stages_many))
     found = _run_all(one, many, params, _read_all(images), config, batch_size)

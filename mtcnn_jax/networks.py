@@ -12,16 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-INPUT_SIZE = {"pnet": 12, "rnet": 24, "onet": 48}
-"""Side, in pixels, of the square window that each network looks at."""
-
-STRIDE = 2
-"""Distance in pixels between neighbouring windows of P-Net run over a whole picture."""
-
-
-def normalize(pixels: jax.Array) -> jax.Array:
-    """Maps pixels 0..255 of any dtype to float32 (x - 127.5) / 128."""
-    return (pixels.astype(jnp.float32) - 127.5) * (1 / 128)
+from mtcnn_jax.layers import pool
 
 
 class PReLU(nn.Module):
@@ -72,21 +63,6 @@ class Conv(nn.Module):
         return product.reshape(-1, height, width, self.features)
 
 
-def _pool(x: jax.Array, size: int) -> jax.Array:
-    """Max pooling with stride 2, padded at the far ends so that no row or column is left over.
-
-    As maxima of strided slices, one axis after the other: the gradient of a windowed reduction is
-    a serial loop on a CPU, and made O-Net's training step 3.8 times as long.
-    """
-    pads = [(0, (size - length) % 2) for length in x.shape[1:3]]
-    x = jnp.pad(x, ((0, 0), *pads, (0, 0)), constant_values=-jnp.inf)
-    for axis in (1, 2):
-        last = x.shape[axis] - size
-        parts = [jax.lax.slice_in_dim(x, start, start + last + 1, 2, axis) for start in range(size)]
-        x = functools.reduce(jnp.maximum, parts)
-    return x
-
-
 class PNet(nn.Module):
     """The proposal network, fully convolutional: one window of 12x12 for every second pixel."""
 
@@ -103,7 +79,7 @@ class PNet(nn.Module):
             alike.
         """
         x = PReLU(name="prelu1")(Conv(10, 3, name="conv1")(x))
-        x = _pool(x, 2)
+        x = pool(x, 2)
         x = PReLU(name="prelu2")(Conv(16, 3, name="conv2")(x))
         x = PReLU(name="prelu3")(Conv(32, 3, name="conv3")(x))
         self.sow("intermediates", "features", x)
@@ -128,8 +104,8 @@ class RNet(nn.Module):
             logits [b, 2] and box offsets [b, 4].
         """
         conv = functools.partial(Conv, as_product=self.as_product)
-        x = _pool(PReLU(name="prelu1")(conv(28, 3, name="conv1")(x)), 3)
-        x = _pool(PReLU(name="prelu2")(conv(48, 3, name="conv2")(x)), 3)
+        x = pool(PReLU(name="prelu1")(conv(28, 3, name="conv1")(x)), 3)
+        x = pool(PReLU(name="prelu2")(conv(48, 3, name="conv2")(x)), 3)
         x = PReLU(name="prelu3")(conv(64, 2, name="conv3")(x))
         x = PReLU(name="prelu4")(nn.Dense(128, name="dense4")(x.reshape(x.shape[0], -1)))
         x = nn.Dropout(self.dropout_rate)(x, deterministic=deterministic)
@@ -158,9 +134,9 @@ class ONet(nn.Module):
             of the window's width and height).
         """
         conv = functools.partial(Conv, as_product=self.as_product)
-        x = _pool(PReLU(name="prelu1")(conv(32, 3, name="conv1")(x)), 3)
-        x = _pool(PReLU(name="prelu2")(conv(64, 3, name="conv2")(x)), 3)
-        x = _pool(PReLU(name="prelu3")(conv(64, 3, name="conv3")(x)), 2)
+        x = pool(PReLU(name="prelu1")(conv(32, 3, name="conv1")(x)), 3)
+        x = pool(PReLU(name="prelu2")(conv(64, 3, name="conv2")(x)), 3)
+        x = pool(PReLU(name="prelu3")(conv(64, 3, name="conv3")(x)), 2)
         x = PReLU(name="prelu4")(conv(128, 2, name="conv4")(x))
         x = PReLU(name="prelu5")(nn.Dense(256, name="dense5")(x.reshape(x.shape[0], -1)))
         x = nn.Dropout(self.dropout_rate)(x, deterministic=deterministic)

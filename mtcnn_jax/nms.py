@@ -12,8 +12,9 @@ import jax.numpy as jnp
 
 from mtcnn_jax import boxes as box_lib
 
-BLOCK = 512
-"""Boxes settled together. One 512 x 512 step takes 0.2 ms on two CPU cores, 1024 x 1024 0.8 ms."""
+BLOCK = 128
+"""Boxes settled together. For 709 boxes of a street scene two CPU cores take 0.8 ms with blocks of
+128, 2.2 ms with 512."""
 
 
 def nms(

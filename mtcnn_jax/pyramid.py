@@ -1,4 +1,4 @@
-"""The picture pyramid: a static plan of scales, and the jitted build of its levels.
+"""The picture pyramid: a static plan of scales, and the jitted making of its levels.
 
 A level of scale s shows the picture with pixel i covering [i / s, (i + 1) / s] of it. It is
 resampled with a triangle filter as wide as the level's pixel (half-pixel centres, antialiased),
@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mtcnn_jax.networks import INPUT_SIZE, STRIDE
+from mtcnn_jax.layers import INPUT_SIZE, STRIDE
 
 WINDOW = INPUT_SIZE["pnet"]
 SLACK = 1e-3
@@ -55,7 +55,7 @@ def plan(
 
 
 def mips_used(levels: tuple[Level, ...]) -> int:
-    """How many mips `build` wants for `levels`."""
+    """How many mips `resample` wants for `levels`."""
     return max((level.mip for level in levels), default=0) + 1
 
 
@@ -69,8 +69,10 @@ def level_size(level: Level, size: jax.Array) -> jax.Array:
     return jnp.where(jnp.min(exact) + SLACK >= WINDOW, rounded, 0)
 
 
-def _resample(pixels: jax.Array, extent: jax.Array, scale: float, length: int) -> jax.Array:
-    """Resamples the first axis of `pixels`, of which [0, extent] is picture, to `length` pixels."""
+def _resample(
+    pixels: jax.Array, extent: jax.Array, scale: float, length: int, *, axis: int
+) -> jax.Array:
+    """Resamples an axis of `pixels` [h, w, 3], of which [0, extent] is picture, to `length`."""
     radius = max(1.0, 1 / scale)
     centres = (np.arange(length) + 0.5) / scale
     first = np.floor(centres - radius + 0.5).astype(np.int32)
@@ -78,32 +80,29 @@ def _resample(pixels: jax.Array, extent: jax.Array, scale: float, length: int) -
     weight = np.maximum(0, 1 - np.abs(index + 0.5 - centres[:, None]) / radius)
     weight = weight.astype(np.float32) * (index >= 0) * jnp.clip(extent - index, 0, 1)
     weight = weight / jnp.maximum(weight.sum(axis=1, keepdims=True), 1e-6)
-    index = np.clip(index, 0, pixels.shape[0] - 1)
-    tail = (1,) * (pixels.ndim - 1)
+    index = np.clip(index, 0, pixels.shape[axis] - 1)
+    shape = [-1 if number == axis else 1 for number in range(pixels.ndim)]
     return sum(
-        pixels[index[:, tap]] * weight[:, tap].reshape(-1, *tail) for tap in range(index.shape[1])
+        jnp.take(pixels, index[:, tap], axis=axis, mode="clip") * weight[:, tap].reshape(shape)
+        for tap in range(index.shape[1])
     )
 
 
-def build(chain: list[jax.Array], size: jax.Array, levels: tuple[Level, ...]) -> list[jax.Array]:
-    """Resamples every level.
+def resample(chain: list[jax.Array], size: jax.Array, level: Level) -> jax.Array:
+    """Resamples one level.
 
     Args:
-        chain: `crops.mip_chain` of the canvas, at least `mips_used(levels)` long.
+        chain: `crops.mip_chain` of the canvas, longer than `level.mip`.
         size: int [2], height and width of the picture.
-        levels: from `plan`.
+        level: one of `plan`.
 
     Returns:
-        float32 [h, w, 3] for each level, pixels 0..255; meaningless outside the picture.
+        float32 [h, w, 3], pixels 0..255; meaningless outside the picture.
     """
-    pictures = []
-    for level in levels:
-        extent = size.astype(jnp.float32) / 2**level.mip
-        scale = level.scale * 2**level.mip
-        rows = _resample(chain[level.mip], extent[0], scale, level.shape[0])
-        columns = _resample(rows.swapaxes(0, 1), extent[1], scale, level.shape[1])
-        pictures.append(columns.swapaxes(0, 1))
-    return pictures
+    extent = size.astype(jnp.float32) / 2**level.mip
+    scale = level.scale * 2**level.mip
+    rows = _resample(chain[level.mip], extent[0], scale, level.shape[0], axis=0)
+    return _resample(rows, extent[1], scale, level.shape[1], axis=1)
 
 
 def cell_windows(level: Level) -> np.ndarray:

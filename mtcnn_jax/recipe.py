@@ -9,7 +9,8 @@ import optax
 
 from mtcnn_jax import losses
 from mtcnn_jax.augment import AugmentConfig
-from mtcnn_jax.networks import NETWORKS
+from mtcnn_jax.layers import INPUT_SIZE
+from mtcnn_jax.samples import PART_FROM, POSITIVE_ABOVE
 
 Params = dict[str, Any]
 
@@ -27,6 +28,7 @@ class Recipe:
         weight_decay: on kernels; biases and PReLU slopes have none.
         clip_norm: greatest norm of a gradient; 0 is without limit.
         ohem_ratio: share of the hardest classification losses that count; 1 is all.
+        face_iou: parts with a higher IoU count as faces too; those of the paper never do.
         box_loss: "l2" (paper), "l1", "smooth_l1" or "wing".
         landmark_loss: the same for landmarks.
         auxiliary_landmarks: train P-Net and R-Net on landmarks too, as the paper does, by a layer
@@ -45,6 +47,7 @@ class Recipe:
     weight_decay: float = 1e-4
     clip_norm: float = 1.0
     ohem_ratio: float = 0.7
+    face_iou: float = POSITIVE_ABOVE
     box_loss: str = "l2"
     landmark_loss: str = "l2"
     auxiliary_landmarks: bool = True
@@ -55,7 +58,7 @@ class Recipe:
 
     def __post_init__(self):
         choices = {
-            "stage": tuple(NETWORKS),
+            "stage": tuple(INPUT_SIZE),
             "optimizer": ("adamw", "sgd"),
             "box_loss": losses.DISTANCES,
             "landmark_loss": losses.DISTANCES,
@@ -76,6 +79,10 @@ class Recipe:
             "weight_decay": (0 <= self.weight_decay < math.inf, "a number of 0 or more"),
             "clip_norm": (0 <= self.clip_norm < math.inf, "a number of 0 or more"),
             "ohem_ratio": (0 < self.ohem_ratio <= 1, "above 0, at most 1"),
+            "face_iou": (
+                PART_FROM <= self.face_iou <= POSITIVE_ABOVE,
+                f"{PART_FROM} to {POSITIVE_ABOVE}",
+            ),
             "dropout": (0 <= self.dropout < 1, "0 or more, below 1"),
             "ema_decay": (0 <= self.ema_decay < 1, "0 or more, below 1"),
         }

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from mtcnn_jax import boxes as box_lib
-from mtcnn_jax import networks
+from mtcnn_jax.cpu_networks import forward, settled
+from mtcnn_jax.layers import HEADS, INPUT_SIZE, normalize
 
 
 class Windows(NamedTuple):
@@ -53,16 +53,17 @@ def calibrated(windows: Windows) -> jax.Array:
 
 
 def look_at(
-    net: nn.Module, params: Any, pixels_of: Callable, windows: Windows, chunk: int
+    stage: str, params: Any, pixels_of: Callable, windows: Windows, *, chunk: int, form: str
 ) -> tuple[jax.Array, ...]:
     """Runs a network over the valid windows, `chunk` at a time.
 
     Args:
-        net: R-Net or O-Net.
-        params: its parameters.
+        stage: "rnet" or "onet".
+        params: of that network.
         pixels_of: windows [k, 4] to crops [k, side, side, 3], pixels 0..255.
         windows: the valid ones first.
         chunk: how many go through together; the loop ends after the last valid one.
+        form: as in `cpu_networks.forward`.
 
     Returns:
         The network's outputs, each [n, ...]; zeros after the last chunk that was looked at.
@@ -70,26 +71,23 @@ def look_at(
     capacity = windows.boxes.shape[0]
     padded = -(-capacity // chunk) * chunk
     boxes = jnp.pad(windows.boxes, ((0, padded - capacity), (0, 0)))
-
-    def outputs(at):
-        part = jax.lax.dynamic_slice_in_dim(boxes, at, chunk)
-        return net.apply({"params": params}, networks.normalize(pixels_of(part)))
-
-    blank = jax.tree.map(
-        lambda x: jnp.zeros((padded, *x.shape[1:]), x.dtype), jax.eval_shape(outputs, 0)
-    )
     count = windows.valid.sum()
+    side = INPUT_SIZE[stage]
 
     def body(state):
         number, results = state
         at = number * chunk
-        results = jax.tree.map(
-            lambda whole, part: jax.lax.dynamic_update_slice_in_dim(whole, part, at, axis=0),
-            results,
-            outputs(at),
+        part = jax.lax.dynamic_slice_in_dim(boxes, at, chunk)
+        pixels = settled(
+            lambda: normalize(pixels_of(part)), (chunk, side, side, 3), always=count >= 0
+        )
+        results = tuple(
+            jax.lax.dynamic_update_slice_in_dim(whole, found, at, axis=0)
+            for whole, found in zip(results, forward(stage, params, pixels, form=form), strict=True)
         )
         return number + 1, results
 
+    blank = tuple(jnp.zeros((padded, width)) for width in HEADS[stage])
     start = (jnp.zeros((), jnp.int32), blank)
     _, results = jax.lax.while_loop(lambda state: state[0] * chunk < count, body, start)
-    return jax.tree.map(lambda x: x[:capacity], results)
+    return tuple(result[:capacity] for result in results)

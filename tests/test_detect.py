@@ -151,6 +151,17 @@ def test_an_overflow_that_stays_is_warned_of(params, street):
         mj.detect(params, street[160:420, 320:], small)
 
 
+def test_noise_at_low_thresholds_stays_within_the_capacities(params):
+    noise = np.random.default_rng(0).integers(0, 256, (160, 160, 3), np.uint8)
+    config = mj.DetectConfig(
+        min_face_size=12, thresholds=(0.01, 0.01, 0.01), capacities=(512, 128, 32), retries=1
+    )
+    with pytest.warns(UserWarning, match=r"went over the capacities \(2048, 512, 128\)"):
+        found = mj.detect(params, noise, config)
+    check_form(found, 160, 160)
+    assert len(found.scores) <= 128
+
+
 def test_stages_narrow_down_to_the_faces(params, street):
     image = street[160:420, 320:]
     stages = mj.detect_stages(params, [image], QUICK)[0]
@@ -195,6 +206,7 @@ def test_canvas_holds_every_picture_and_is_the_smallest_that_does():
         assert shape[0] >= height and shape[1] >= width
     assert canvas_shape(480, 640) == (480, 640)
     assert canvas_shape(769, 479) == (1024, 768)
+    assert canvas_shape(1080, 1920) == (1080, 1920)
     assert canvas_shape(3000, 4000) == (3072, 4096)
 
 

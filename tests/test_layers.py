@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -60,3 +61,17 @@ print(json.dumps(sorted(set(sys.modules) - before)))
     added = {name.split(".")[0] for name in json.loads(result.stdout)}
     assert "mtcnn_jax" in added
     assert added <= {"mtcnn_jax", "jaxlib", *LIBRARY_NEEDS, *sys.stdlib_module_names}
+
+
+def test_importing_the_library_does_no_work():
+    """Not even the look for devices: with a backend that does not exist any use of jax fails."""
+    program = "import mtcnn_jax, sys; print('flax' in sys.modules); mtcnn_jax.PNet"
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, "JAX_PLATFORMS": "none_such"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert result.stdout == "False\n"

@@ -54,6 +54,7 @@ def settings(workdir, **changed):
         "steps": ["4", "6", "4"],
         "batch_size": ["14"],
         "learning_rate": None,
+        "face_iou": None,
         "augment": "none",
         "dropout": 0.0,
         "ratio": "3:1:1:2",

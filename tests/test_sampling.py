@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data import sampling
-from mtcnn_jax.networks import INPUT_SIZE
+from mtcnn_jax.layers import INPUT_SIZE
 from mtcnn_jax.samples import LANDMARK, NEGATIVE, PART, POSITIVE
 
 

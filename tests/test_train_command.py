@@ -55,6 +55,7 @@ def test_a_short_run_and_then_a_flag_that_is_wrong(tmp_path):
         ({"optimizer": "adam"}, "optimizer is 'adam'; accepted are adamw, sgd"),
         ({"weight_decay": -1.0}, "weight_decay is -1.0; accepted is a number of 0 or more"),
         ({"clip_norm": -1.0}, "clip_norm is -1.0; accepted is a number of 0 or more"),
+        ({"face_iou": ["0.7"]}, "face_iou is 0.7; accepted is 0.4 to 0.65"),
         ({"ohem_ratio": 0.0}, "ohem_ratio is 0.0; accepted is above 0, at most 1"),
         ({"box_loss": "huber"}, "box_loss is 'huber'; accepted are l2, l1, smooth_l1, wing"),
         ({"landmark_loss": "huber"}, "landmark_loss is 'huber'; accepted are l2"),
@@ -98,7 +99,7 @@ def test_words_that_are_no_flags_are_refused(tmp_path, monkeypatch, capsys):
 def test_numbers_are_one_for_all_stages_or_one_each():
     stages = train.STAGES
     assert [pick("steps", None, stage, stages, int) for stage in stages] == [
-        train.LENGTHS[stage]["steps"] for stage in stages
+        train.DEFAULTS[stage]["steps"] for stage in stages
     ]
     assert [pick("steps", ["7"], stage, stages, int) for stage in stages] == [7, 7, 7]
     assert [pick("steps", ["1", "2", "3"], stage, stages, int) for stage in stages] == [1, 2, 3]
@@ -121,10 +122,17 @@ def test_a_ratio_is_four_numbers():
 
 def test_flags_reach_the_config(tmp_path):
     values = settings(
-        tmp_path, steps=["50", "60", "70"], dropout=0.3, box_loss="l1", ratio="2:1:1:1", seed=4
+        tmp_path,
+        steps=["50", "60", "70"],
+        face_iou=["0.65", "0.5", "0.4"],
+        dropout=0.3,
+        box_loss="l1",
+        ratio="2:1:1:1",
+        seed=4,
     )
     pnet, rnet = (make_config(values, stage, train.STAGES) for stage in ("pnet", "rnet"))
     assert (pnet.recipe.steps, rnet.recipe.steps) == (50, 60)
+    assert (pnet.recipe.face_iou, rnet.recipe.face_iou) == (0.65, 0.5)
     assert (pnet.recipe.dropout, rnet.recipe.dropout) == (0, 0.3)
     assert (rnet.recipe.box_loss, rnet.ratio, rnet.seed) == ("l1", (2, 1, 1, 1), 4)
     assert rnet.recipe.augment is None

@@ -11,7 +11,8 @@ import pytest
 
 from data.batches import draw, gather, pools, shares
 from mtcnn_jax import training
-from mtcnn_jax.networks import INPUT_SIZE, NETWORKS
+from mtcnn_jax.layers import INPUT_SIZE
+from mtcnn_jax.networks import NETWORKS
 from mtcnn_jax.recipe import Recipe
 from mtcnn_jax.samples import DROPPED, LANDMARK, NEGATIVE, PART, POSITIVE
 from mtcnn_jax.training import create_state, network_params, train_step
@@ -93,6 +94,20 @@ class TestObjective:
         total, _ = training.objective(Recipe("onet", 1000), heads, kinds, boxes, landmarks)
         assert total == 0
 
+    def test_parts_that_hold_enough_of_the_face_count_as_faces_where_told(self):
+        kinds = np.array([NEGATIVE, PART, PART, LANDMARK], np.int8)
+        # IoU with the window (0, 0, 1, 1): 0.6 and 0.45.
+        boxes = np.array([[np.nan] * 4, [0, 0, 0.6, 1], [0.55, 0, 1, 1], [0, 0, 1, 1]], np.float32)
+        logits = np.array([[1, 0], [0, 2], [3, 0], [0, 1]], np.float32)
+        heads = (logits, np.zeros((4, 4), np.float32), None)
+        landmarks = np.zeros((4, 5, 2), np.float32)
+        each = np.log1p(np.exp([-1, -2]))
+        for least, wanted in ((0.65, each[:1]), (0.5, each)):
+            recipe = Recipe("onet", 1000, face_iou=least)
+            _, metrics = training.objective(recipe, heads, kinds, boxes, landmarks)
+            assert float(metrics["classification"]) == pytest.approx(wanted.mean(), rel=1e-5)
+            assert float(metrics["recall"]) == len(wanted) - 1
+
     def test_the_distances_are_those_of_the_recipe(self):
         heads, kinds, boxes, landmarks = heads_and_targets()
         recipe = Recipe("onet", 1000, box_loss="l1", landmark_loss="l1")
@@ -103,6 +118,28 @@ class TestObjective:
         point = np.abs(heads[2] - target)[kinds == LANDMARK].sum(axis=1).mean()
         assert float(metrics["box"]) == pytest.approx(box, rel=1e-5)
         assert float(metrics["landmarks"]) == pytest.approx(point, rel=1e-5)
+
+
+class TestChunks:
+    @pytest.mark.parametrize("stage", ["rnet", "onet"])
+    def test_chunks_change_neither_values_nor_gradients(self, stage, monkeypatch):
+        recipe = Recipe(stage, 1000)
+        params = fill_state(recipe).params
+        side = INPUT_SIZE[stage]
+        pixels = np.random.default_rng(5).uniform(0, 255, (12, side, side, 3)).astype(np.float32)
+
+        def loss(params):
+            heads = training.outputs(recipe, params, pixels)
+            return sum(jnp.sum(jnp.sin(head)) for head in heads), heads
+
+        found = []
+        for chunk in (12, 4, 5):
+            monkeypatch.setitem(training._CPU_CHUNKS, stage, chunk)
+            found.append(jax.jit(jax.grad(loss, has_aux=True))(params))
+        for one, other, undivided in zip(*map(jax.tree.leaves, found), strict=True):
+            scale = max(np.abs(one).max(), 1e-3)
+            np.testing.assert_allclose(other, one, atol=1e-5 * scale)
+            np.testing.assert_allclose(undivided, one, atol=1e-5 * scale)
 
 
 class TestStep:

@@ -1,0 +1,53 @@
+"""Compiling ahead, so that the first picture of a kind does not wait for it."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from mtcnn_jax.cascade import Params
+from mtcnn_jax.config import DetectConfig
+from mtcnn_jax.detect import canvas_shape, detect, detect_batch
+
+
+def warmup(
+    params: Params,
+    sizes: Iterable[Sequence[int]],
+    config: DetectConfig = DetectConfig(),
+    *,
+    batch_size: int = 1,
+) -> list[tuple[int, int]]:
+    """Compiles what detection in pictures of the given sizes takes.
+
+    With JAX's persistent compilation cache switched on (`jax.config.update(
+    "jax_compilation_cache_dir", folder)`) a later process reads the result instead.
+
+    Args:
+        params: from `load_params`.
+        sizes: (height, width) in pixels of pictures to come. Sizes that go on the same canvas
+            share a compilation.
+        config: how to look.
+        batch_size: above 1, compiles for `detect_batch` with it.
+
+    Returns:
+        The canvases (height, width) that are ready now.
+
+    Raises:
+        ValueError: if a size is not two whole numbers above 0, or `batch_size` is not one.
+    """
+    shapes: list[tuple[int, int]] = []
+    for size in sizes:
+        sides = tuple(np.atleast_1d(np.asarray(size)).tolist())
+        if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
+            raise ValueError(
+                f"size {size!r}; accepted are two whole numbers above 0, height and width"
+            )
+        shape = canvas_shape(*sides)
+        if shape not in shapes:
+            shapes.append(shape)
+    for shape in shapes:
+        picture = np.zeros((*shape, 3), np.uint8)
+        if batch_size == 1:
+            detect(params, picture, config)
+        else:
+            detect_batch(params, [picture], config, batch_size=batch_size)
+    return shapes

@@ -1,0 +1,83 @@
+"""The networks arranged for a CPU against the plain ones: each layer, each network, the cascade."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mtcnn_jax import DetectConfig, detect, load_params
+from mtcnn_jax.cpu_networks import convolve, first_layers, forward, settled
+from mtcnn_jax.layers import INPUT_SIZE, pool
+from mtcnn_jax.networks import NETWORKS, Conv, PReLU
+from tests.test_boxes import overlap
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def random_params(name):
+    """Of the network, with biases and slopes of both signs."""
+    size = INPUT_SIZE[name]
+    params = NETWORKS[name]().init(jax.random.key(1), jnp.zeros((1, size, size, 3)))["params"]
+    return jax.tree.map(lambda leaf: leaf + 0.1 * normal(*leaf.shape, seed=leaf.size), params)
+
+
+@pytest.mark.parametrize(
+    ("shape", "window"),
+    [((12, 12), 2), ((13, 12), 2), ((12, 15), 2), ((31, 27), 2), ((24, 24), 3), ((48, 48), 3)],
+)
+def test_the_first_layers_are_convolution_prelu_and_pooling(shape, window):
+    x = normal(2, *shape, 3)
+    conv = {"kernel": normal(3, 3, 3, 7, seed=1), "bias": normal(7, seed=2)}
+    prelu = {"alpha": normal(7, seed=3)}
+    plain = PReLU().apply({"params": prelu}, Conv(7, 3).apply({"params": conv}, x))
+    found = first_layers(x, conv, prelu, window=window)
+    np.testing.assert_allclose(found, pool(plain, window), atol=1e-5)
+
+
+@pytest.mark.parametrize(("size", "shape"), [(3, (9, 12)), (2, (4, 4)), (1, (3, 5))])
+def test_a_convolution_is_the_sum_over_its_rows(size, shape):
+    layer = {"kernel": normal(size, size, 5, 6, seed=1), "bias": normal(6, seed=2)}
+    x = normal(2, *shape, 5)
+    plain = Conv(6, size).apply({"params": layer}, x)
+    np.testing.assert_allclose(convolve(x, layer), plain, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_outputs_are_those_of_the_plain_network(name):
+    params, size = random_params(name), INPUT_SIZE[name]
+    for shape in [(37, 52), (38, 41)] if name == "pnet" else [(size, size)]:
+        x = normal(3, *shape, 3)
+        plain, found = (forward(name, params, x, form=form) for form in ("plain", "cpu"))
+        assert len(plain) == len(found)
+        for one, other in zip(plain, found, strict=True):
+            assert one.shape == other.shape
+            np.testing.assert_allclose(one, other, atol=1e-5 * np.abs(one).max())
+
+
+def test_auto_follows_the_backend(monkeypatch):
+    params, x = random_params("rnet"), normal(1, 24, 24, 3)
+    known = {form: forward("rnet", params, x, form=form)[0] for form in ("plain", "cpu")}
+    assert (known["plain"] != known["cpu"]).any()
+    for backend, form in (("cpu", "cpu"), ("gpu", "plain")):
+        monkeypatch.setattr(jax, "default_backend", lambda backend=backend: backend)
+        found = forward("rnet", params, x, form="auto")[0]
+        np.testing.assert_array_equal(found, known[form])
+
+
+def test_settled_gives_what_it_is_given():
+    x = normal(4, 5)
+    found = jax.jit(lambda x: settled(lambda: x * 2, (4, 5), x.sum() < np.inf))(x)
+    np.testing.assert_array_equal(found, x * 2)
+
+
+@pytest.mark.parametrize("name", ["vga_street.png", "astronaut.png"])
+def test_the_cascade_finds_the_same_faces(name, shared):
+    params = load_params(shared / "reference/cascade/weights.npz")
+    photo = shared / "reference/photos" / name
+    plain, found = (detect(params, photo, DetectConfig(form=form)) for form in ("plain", "cpu"))
+    assert len(plain.boxes) == len(found.boxes) >= 1
+    assert min(map(overlap, plain.boxes, found.boxes)) > 0.98
+    np.testing.assert_allclose(plain.scores, found.scores, atol=1e-3)
+    np.testing.assert_allclose(plain.landmarks, found.landmarks, atol=0.1)
