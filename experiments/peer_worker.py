@@ -1,0 +1,95 @@
+"""One of the packages to measure beside, in an interpreter of its own.
+
+Run by `experiments.peers` as `PYTHON peer_worker.py NAME`. It needs numpy and that package, nothing
+of this project. Each line of its input is a request in JSON, each line of its output the answer:
+{"pictures": FILE.npy, "min_face_size": 20} loads uint8 [n, h, w, 3] and tells the faces found in
+the first; {} runs over all of them and tells the seconds it took.
+"""
+
+import json
+import os
+import sys
+import time
+
+import numpy as np
+
+THRESHOLDS, FACTOR = (0.6, 0.7, 0.7), 0.709
+
+
+def facenet_pytorch(min_face_size):
+    """facenet-pytorch's detector: pictures [n, h, w, 3] to what it finds in the first."""
+    import torch
+    from facenet_pytorch import MTCNN
+
+    torch.set_num_threads(os.cpu_count())
+    net = MTCNN(
+        keep_all=True, min_face_size=min_face_size, thresholds=list(THRESHOLDS), factor=FACTOR
+    )
+
+    def run(pictures):
+        if len(pictures) == 1:
+            return net.detect(pictures[0], landmarks=True)[0]
+        return net.detect(list(pictures), landmarks=True)[0][0]
+
+    return run
+
+
+def mtcnn(min_face_size):
+    """That of the mtcnn package, which takes one picture at a time."""
+    from mtcnn import MTCNN
+
+    net = MTCNN(device="CPU:0")
+    names = ("threshold_pnet", "threshold_rnet", "threshold_onet")
+    options = dict(zip(names, THRESHOLDS, strict=True), scale_factor=FACTOR)
+    options["min_face_size"] = min_face_size
+
+    def run(pictures):
+        found = [net.detect_faces(picture, **options) for picture in pictures]
+        return found[0]
+
+    return run
+
+
+def yunet(min_face_size):
+    """OpenCV's YuNet, which has no smallest face."""
+    import cv2
+
+    cv2.setNumThreads(os.cpu_count())
+    net = cv2.FaceDetectorYN.create(os.environ["YUNET_MODEL"], "", (320, 320), THRESHOLDS[2])
+
+    def run(pictures):
+        found = []
+        for picture in pictures:
+            net.setInputSize((picture.shape[1], picture.shape[0]))
+            found.append(net.detect(np.ascontiguousarray(picture[..., ::-1]))[1])
+        return found[0]
+
+    return run
+
+
+PEERS = {"facenet_pytorch": facenet_pytorch, "mtcnn": mtcnn, "yunet": yunet}
+
+
+def main():
+    """Answers until the input ends."""
+    # What a package prints goes elsewhere than the answers.
+    answers, sys.stdout = sys.stdout, sys.stderr
+    make, run, pictures = PEERS[sys.argv[1]], None, None
+    make(20)
+    print(json.dumps({"ready": True}), file=answers, flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "pictures" in request:
+            pictures = np.load(request["pictures"])
+            run = make(request["min_face_size"])
+            found = run(pictures)
+            answer = {"faces": 0 if found is None else len(found)}
+        else:
+            start = time.perf_counter()
+            run(pictures)
+            answer = {"seconds": time.perf_counter() - start}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
