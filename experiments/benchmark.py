@@ -28,12 +28,13 @@ from PIL import Image
 import mtcnn_jax as mj
 from experiments import benchmark_report
 from experiments.benchmark_config import QUICK, SECTIONS, BenchmarkConfig
+from experiments.command import run_command
 from experiments.compilations import keep_compilations
 from experiments.peers import Peer, parse_pythons, start_peers
 from experiments.scenes import scene
 from experiments.stage_timing import time_stages
 from experiments.startup import startups
-from experiments.timing import finished, take_turns
+from experiments.timing import finished, ratio, take_turns
 from experiments.training_speed import time_training
 
 PHOTO = pathlib.Path(__file__).parent.parent / "docs" / "astronaut.jpg"
@@ -56,8 +57,7 @@ def _compare(
         tasks[peer.name] = peer.run
     taken = take_turns(tasks, runs)
     return {
-        name: {**times._asdict(), "faces": faces[name], "over_ours": times.median / first.median}
-        for first in [taken[OURS]]
+        name: {**times._asdict(), "faces": faces[name], "over_ours": ratio(taken[OURS], times)}
         for name, times in taken.items()
     }
 
@@ -193,38 +193,35 @@ def define_flags() -> None:
     flags.DEFINE_bool("quick", False, "A run of a minute, to see that all of it works.")
 
 
-def main(argv: list[str]) -> int:
-    """Runs the command with absl's flags."""
-    values = flags.FLAGS
-    running: list[Peer] = []
+def benchmark_all(values: Any) -> None:
+    """Times what the flags ask for, writes the results and prints the report."""
+    keep_compilations()
+    sections = tuple(values.sections)
+    if values.quick:
+        config = dataclasses.replace(QUICK, sections=sections)
+    else:
+        config = BenchmarkConfig(sections=sections, runs=values.runs)
+    pictures = {pathlib.Path(path).name: mj.read_image(path) for path in values.pictures}
+    running, skipped = start_peers(values.peers, parse_pythons(values.peer_python))
+    for word in skipped:
+        print(f"left out: {word}", file=sys.stderr)
     try:
-        if argv[1:]:
-            raise ValueError(f"{argv[1:]} is not part of a flag")
-        keep_compilations()
-        config = dataclasses.replace(
-            QUICK if values.quick else BenchmarkConfig(), sections=tuple(values.sections)
-        )
-        if not values.quick:
-            config = dataclasses.replace(config, runs=values.runs)
-        pictures = {pathlib.Path(path).name: mj.read_image(path) for path in values.pictures}
-        running, skipped = start_peers(values.peers, parse_pythons(values.peer_python))
-        for word in skipped:
-            print(f"left out: {word}", file=sys.stderr)
         results = run(config, weights=values.weights, peers=running, pictures=pictures)
-        results["left_out"] = skipped
-        folder = pathlib.Path(values.output)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "benchmark.json").write_text(json.dumps(results, indent=2) + "\n")
-        report = benchmark_report.markdown(results)
-        (folder / "benchmark.md").write_text(report)
-        print(report)
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     finally:
         for peer in running:
             peer.close()
-    return 0
+    results["left_out"] = skipped
+    folder = pathlib.Path(values.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "benchmark.json").write_text(json.dumps(results, indent=2) + "\n")
+    report = benchmark_report.markdown(results)
+    (folder / "benchmark.md").write_text(report)
+    print(report)
+
+
+def main(argv: list[str]) -> int:
+    """Runs the command with absl's flags."""
+    return run_command(argv, lambda: benchmark_all(flags.FLAGS))
 
 
 if __name__ == "__main__":

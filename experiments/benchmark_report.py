@@ -1,12 +1,8 @@
 """The benchmark's results as Markdown."""
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+from experiments.report import table
 
 
 def _ms(times: dict[str, Any]) -> str:
@@ -30,22 +26,22 @@ def _latency(rows: list[dict[str, Any]]) -> str:
             line += [f"{times[name]['over_ours']:.2f}", _ms(times[name])]
         line.append(" / ".join(str(times[name]["faces"]) for name in times))
         lines.append(line)
-    return _table(heads, lines)
+    return table(heads, lines)
 
 
 def _throughput(rows: list[dict[str, Any]]) -> str:
     names = _names(rows)
     heads = ["batch", *(f"{name}, pictures/s" for name in names), "sizes that differ, pictures/s"]
-    return _table(
+    return table(
         heads,
-        (
+        [
             [
                 str(row["batch"]),
                 *(f"{row['batch'] / row['times'][name]['median']:.1f}" for name in names),
                 f"{row['batch'] / row['mixed']['median']:.1f}",
             ]
             for row in rows
-        ),
+        ],
     )
 
 
@@ -57,12 +53,12 @@ def _stages(stages: dict[str, dict[str, Any]]) -> str:
         if floor:
             told = (f"{floor * 1e3:.2f}", f"{stage['least'] / floor:.1f}")
         lines.append([name, str(stage["windows"] or ""), _ms(stage), *told])
-    return _table(["stage", "windows", "ms", "floor, ms", "least over floor"], lines)
+    return table(["stage", "windows", "ms", "floor, ms", "least over floor"], lines)
 
 
 def _growth(found: dict[str, list[dict[str, Any]]]) -> str:
-    return "\n".join(
-        _table([name, "ms"], ([str(row[name]), _ms(row)] for row in rows))
+    return "\n\n".join(
+        table([name, "ms"], [[str(row[name]), _ms(row)] for row in rows])
         for name, rows in found.items()
     )
 
@@ -72,7 +68,7 @@ def _training(found: dict[str, dict[str, Any]]) -> str:
         [stage, str(step["batch"]), _ms(step), f"{step['batch'] / step['median']:,.0f}"]
         for stage, step in found.items()
     ]
-    return _table(["network", "batch", "step, ms", "samples/s"], lines)
+    return table(["network", "batch", "step, ms", "samples/s"], lines)
 
 
 def _startup(found: dict[str, list[dict[str, Any]]]) -> str:
@@ -88,7 +84,7 @@ def _startup(found: dict[str, list[dict[str, Any]]]) -> str:
             ]
         )
     heads = ["compilation cache", "import, s", "first call, s", "second call, s", "peak memory, MB"]
-    return _table(heads, lines)
+    return table(heads, lines)
 
 
 _SECTIONS = {
@@ -106,8 +102,8 @@ def markdown(results: dict[str, Any]) -> str:
     parts = [f"Median (least) of {results['runs']} rounds in turns, on: {told}.\n"]
     for name, (title, form) in _SECTIONS.items():
         if name in results:
-            parts.append(f"## {title}\n\n{form(results[name])}")
+            parts.append(f"## {title}\n\n{form(results[name])}\n")
     for picture, stages in results.get("stages", {}).items():
-        parts.append(f"## Stages: {picture}\n\n{_stages(stages)}")
+        parts.append(f"## Stages: {picture}\n\n{_stages(stages)}\n")
     parts += [f"Left out: {word}\n" for word in results.get("left_out", [])]
     return "\n".join(parts)

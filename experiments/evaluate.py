@@ -25,11 +25,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from absl import app, flags, logging
+from absl import app, flags
 
 import mtcnn_jax as mj
 from experiments import fddb_benchmark, plots, report
 from experiments.benchmarks import ALL, BENCHMARKS
+from experiments.command import run_command
 from experiments.compilations import keep_compilations
 from experiments.evaluation import Result, Settings
 
@@ -190,27 +191,22 @@ def read_settings(values: Any) -> Settings:
     )
 
 
-def main(argv: list[str]) -> int:
-    """Evaluates what the flags ask for."""
-    values = flags.FLAGS
-    if not values["verbosity"].present:
-        logging.set_verbosity(logging.WARNING)
-    try:
-        if argv[1:]:
-            raise ValueError(f"{argv[1:]} is not part of a flag")
-        if values.predictions and values.weights:
-            raise ValueError("--predictions and --weights are both given; accepted is one of them")
-        settings, benchmarks = read_settings(values), parse_benchmarks(values.benchmark)
-        if values.predictions:
-            results = score_predictions(settings, benchmarks, values.predictions)
-        else:
-            keep_compilations()
-            results = evaluate(settings, benchmarks, parse_weights(values.weights))
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+def evaluate_all(values: Any) -> None:
+    """Evaluates what the flags ask for, and prints the report."""
+    if values.predictions and values.weights:
+        raise ValueError("--predictions and --weights are both given; accepted is one of them")
+    settings, benchmarks = read_settings(values), parse_benchmarks(values.benchmark)
+    if values.predictions:
+        results = score_predictions(settings, benchmarks, values.predictions)
+    else:
+        keep_compilations()
+        results = evaluate(settings, benchmarks, parse_weights(values.weights))
     print(report.markdown(values_of(results, settings)))
-    return 0
+
+
+def main(argv: list[str]) -> int:
+    """Runs the command with absl's flags."""
+    return run_command(argv, lambda: evaluate_all(flags.FLAGS), quiet=True)
 
 
 if __name__ == "__main__":

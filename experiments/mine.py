@@ -13,16 +13,16 @@ import dataclasses
 import math
 import pathlib
 import shutil
-import sys
 
 import jax
 import numpy as np
 import tqdm
-from absl import app, flags, logging
+from absl import app, flags
 
 from data import records, sampling
 from data.batches import gather
 from data.samples import concatenate, load_samples, merge_samples, save_samples
+from experiments.command import run_command
 from experiments.compilations import keep_compilations
 from experiments.validation import score
 from mtcnn_jax import DetectConfig, load_params, read_image
@@ -263,6 +263,7 @@ def define_flags() -> None:
 
 def mine_all(values: flags.FlagValues) -> None:
     """Makes the samples of every split that the flags ask for, and prints their folders."""
+    keep_compilations()
     settings = {field.name: values[field.name].value for field in dataclasses.fields(MineConfig)}
     settings["thresholds"] = tuple(float(score) for score in settings["thresholds"])
     config, stage = MineConfig(**settings), values.stage
@@ -283,18 +284,7 @@ def mine_all(values: flags.FlagValues) -> None:
 
 def main(argv: list[str]) -> int:
     """Runs the command with absl's flags."""
-    values = flags.FLAGS
-    if not values["verbosity"].present:
-        logging.set_verbosity(logging.WARNING)
-    try:
-        if argv[1:]:
-            raise ValueError(f"{argv[1:]} is not part of a flag")
-        keep_compilations()
-        mine_all(values)
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run_command(argv, lambda: mine_all(flags.FLAGS), quiet=True)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,11 @@ class Detections(NamedTuple):
 
 
 def scan(
-    params: Params, chain: list[jax.Array], size: jax.Array, config: DetectConfig, shape
+    params: Params,
+    chain: list[jax.Array],
+    size: jax.Array,
+    levels: tuple[pyramid.Level, ...],
+    config: DetectConfig,
 ) -> Windows:
     """P-Net over all levels of the pyramid.
 
@@ -52,16 +56,13 @@ def scan(
         params: of all three networks.
         chain: `crops.mip_chain` of the canvas.
         size: int [2], height and width of the picture.
-        config: thresholds and scales.
-        shape: height and width of the canvas.
+        levels: `pyramid.plan` of the canvas.
+        config: thresholds.
 
     Returns:
         The windows of all its cells, not sorted; those that lie within the picture and exceed the
         threshold are valid.
     """
-    levels = pyramid.plan(
-        shape, min_face_size=config.min_face_size, scale_factor=config.scale_factor
-    )
     found = []
     for number, level in enumerate(levels):
         picture = functools.partial(pyramid.resample, chain, size, level)
@@ -202,7 +203,7 @@ def stages(
         return lambda windows: crops.crop_from(pixels, shapes, size, windows, crop_size=side)
 
     left, landmarks, over_faces = {}, None, jnp.zeros((), jnp.int32)
-    cells = scan(params, chain, size, config, shape)
+    cells = scan(params, chain, size, levels, config)
     left["pnet"], over = propose(cells, config)
     if until != "pnet":
         left["rnet"], over_faces = refine(params, pixels_of("rnet"), left["pnet"], config)

@@ -1,0 +1,29 @@
+"""What the commands' `main`s have in common."""
+
+import sys
+from collections.abc import Callable, Sequence
+
+from absl import flags, logging
+
+
+def run_command(argv: Sequence[str], work: Callable[[], None], *, quiet: bool = False) -> int:
+    """Does a command's work; wrong flags and input end it with a word and not with a traceback.
+
+    Args:
+        argv: the command line as absl leaves it: the program, and what was no flag.
+        work: what to do.
+        quiet: log warnings only, unless --verbosity says otherwise.
+
+    Returns:
+        The exit code: 0, or 2 after an OSError or a ValueError.
+    """
+    if quiet and not flags.FLAGS["verbosity"].present:
+        logging.set_verbosity(logging.WARNING)
+    try:
+        if argv[1:]:
+            raise ValueError(f"{argv[1:]} is not part of a flag")
+        work()
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
