@@ -195,8 +195,9 @@ def stages(
     )
     chain = crops.mip_chain(canvas, size, max(count, pyramid.mips_used(levels)))
 
-    pixels = crops.flat(chain[:count])
     shapes = tuple(level.shape[:2] for level in chain[:count])
+    area = sum(height * width for height, width in shapes)
+    pixels = settled(lambda: crops.flat(chain[:count]), (area, 3), always=size[0] >= 0)
 
     def pixels_of(name):
         side = INPUT_SIZE[name]
