@@ -170,6 +170,7 @@ def run(
         print(f"error: {error}", file=sys.stderr)
         return 2
     keep_compilations()
+    mj.keep_memory()
     return 0 if detect_files(params, found, output, config) else 1
 
 

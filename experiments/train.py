@@ -21,6 +21,7 @@ from experiments.curves import save_curves
 from experiments.fit import Run
 from experiments.train_config import TrainConfig
 from mtcnn_jax.augment import AugmentConfig
+from mtcnn_jax.memory import keep_memory
 from mtcnn_jax.recipe import Recipe
 from mtcnn_jax.samples import POSITIVE_ABOVE
 
@@ -211,6 +212,7 @@ def main(argv: list[str]) -> int:
         if argv[1:]:
             raise ValueError(f"{argv[1:]} is not part of a flag")
         keep_compilations()
+        keep_memory()
         if values.stage == "all":
             from experiments import pipeline  # It needs what reads the data sets.
 

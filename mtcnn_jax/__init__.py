@@ -11,6 +11,7 @@ from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.detect import Faces, detect, detect_batch, detect_stages
 from mtcnn_jax.draw import draw_faces
 from mtcnn_jax.images import read_image
+from mtcnn_jax.memory import keep_memory
 from mtcnn_jax.params import load_params, save_params
 from mtcnn_jax.warmup import warmup
 
@@ -31,6 +32,7 @@ __all__ = [
     "detect_padded",
     "detect_stages",
     "draw_faces",
+    "keep_memory",
     "load_params",
     "read_image",
     "save_params",
