@@ -112,13 +112,18 @@ def _holds_empty(windows: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 
 def squares_around(
-    boxes: np.ndarray, count: int, rng: np.random.Generator, *, shift: float, stretch: float
+    boxes: np.ndarray,
+    count: int | np.ndarray,
+    rng: np.random.Generator,
+    *,
+    shift: float,
+    stretch: float,
 ) -> np.ndarray:
-    """`count` squares [len(boxes) * count, 4] about each box: its longer side and centre, jittered.
+    """`count` squares [sum of count, 4] about each box: its longer side and centre, jittered.
 
     Args:
         boxes: float32 [m, 4].
-        count: squares for each.
+        count: squares for each; one number, or int [m].
         rng: source of randomness.
         shift: greatest shift of the centre, as a share of the side.
         stretch: greatest factor on the side, up or down, uniform in its logarithm.
@@ -149,12 +154,25 @@ def random_squares(
     return np.concatenate([corners, corners + side], axis=1).astype(np.float32)
 
 
-def choose(windows: Windows, limits: dict[int, int], rng: np.random.Generator) -> Windows:
-    """At most `limits[kind]` random windows of each kind; those of kinds not named are dropped."""
+def choose(
+    windows: Windows,
+    limits: dict[int, int],
+    rng: np.random.Generator,
+    *,
+    balance: float = 0,
+) -> Windows:
+    """At most `limits[kind]` random windows of each kind; those of kinds not named are dropped.
+
+    Each draw takes one of the windows left with a chance in proportion to its side to the power
+    `balance`.
+    """
+    weights = (windows.windows[:, 2] - windows.windows[:, 0]) ** balance
     chosen = []
     for kind, limit in limits.items():
         index = np.flatnonzero(windows.kinds == kind)
-        chosen.append(rng.permutation(index)[:limit])
+        # Arrivals of one Poisson process for each window: which come first is that draw.
+        arrivals = rng.exponential(size=len(index)) / weights[index]
+        chosen.append(index[np.argsort(arrivals)[:limit]])
     index = np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, int)
     return Windows(*(field[index] for field in windows))
 

@@ -25,7 +25,7 @@ from data.samples import concatenate, load_samples, merge_samples, save_samples
 from experiments.command import run_command
 from experiments.compilations import keep_compilations
 from experiments.validation import score
-from mtcnn_jax import DetectConfig, load_params, read_image
+from mtcnn_jax import DetectConfig, keep_memory, load_params, read_image
 from mtcnn_jax.detect import detect_stages
 from mtcnn_jax.layers import INPUT_SIZE
 from mtcnn_jax.samples import LANDMARK, NEGATIVE, PART, POSITIVE, Samples
@@ -56,9 +56,12 @@ class MineConfig:
         thresholds: of P-Net and R-Net when they propose windows; below those of detection, so
             that the next stage also sees what they are less sure of.
         negatives: at most, for each picture.
-        positives: at most, for each face; parts alike.
-        jittered: windows about each labelled face, beside those detected.
-        landmark_windows: for each face with landmarks.
+        positives: at most, for each face of `smallest_face` pixels; parts alike.
+        jittered: windows about each such face, twice over, beside those detected.
+        landmark_windows: for each such face with landmarks.
+        balance: power of its side with which a larger face gets more of them, and a larger detected
+            window is chosen more often; 0 counts all alike. Most faces of a picture are its small
+            ones, so without it the networks see few large ones.
         pool: how many times `negatives` a judge chooses from; a judge is the network itself,
             from an earlier round.
         hard: share of the negatives that are those the judge scores highest; the rest are random.
@@ -74,9 +77,10 @@ class MineConfig:
     smallest_face: float = 15
     thresholds: tuple[float, float] = (0.5, 0.3)
     negatives: int = 100
-    positives: int = 6
-    jittered: int = 20
-    landmark_windows: int = 6
+    positives: int = 3
+    jittered: int = 10
+    landmark_windows: int = 2
+    balance: float = 1
     pool: int = 4
     hard: float = 0.5
     trim: float = 0.95
@@ -89,6 +93,7 @@ class MineConfig:
             "pool": (self.pool >= 1, "1 or more"),
             "min_face_size": (12 <= self.min_face_size < math.inf, "12 pixels or more"),
             "smallest_face": (0 <= self.smallest_face < math.inf, "0 pixels or more"),
+            "balance": (0 <= self.balance < math.inf, "0 or more"),
             "hard": (0 <= self.hard <= 1, "0 to 1"),
             "trim": (0 <= self.trim <= 1, "0 to 1"),
             "thresholds": (
@@ -125,9 +130,12 @@ def picture_windows(
     sides = picture.boxes[:, 2:] - picture.boxes[:, :2]
     ignored = picture.ignored | (sides.max(axis=1, initial=0) < config.smallest_face)
     faces = picture.boxes[~ignored]
+    larger = sides.max(axis=1, initial=1)[~ignored] / max(config.smallest_face, 1)
+    each = larger**config.balance
+    jittered = np.round(config.jittered * each).astype(int)
     around = [
-        sampling.squares_around(faces, config.jittered, rng, shift=0.15, stretch=1.25),
-        sampling.squares_around(faces, config.jittered, rng, shift=0.35, stretch=1.5),
+        sampling.squares_around(faces, jittered, rng, shift=0.15, stretch=1.25),
+        sampling.squares_around(faces, jittered, rng, shift=0.35, stretch=1.5),
     ]
     if stage == "pnet" and picture.exhaustive:
         smallest = config.min_face_size
@@ -141,12 +149,11 @@ def picture_windows(
     ]
     if not picture.exhaustive:
         points = sampling.as_landmarks(sampling.merge(labelled))
-        return sampling.choose(points, {LANDMARK: config.landmark_windows * len(faces)}, rng)
+        return sampling.choose(points, {LANDMARK: round(config.landmark_windows * each.sum())}, rng)
     # Half of the positives and parts are detected windows where there are enough of them.
-    count = config.positives * len(faces)
-    detected = sampling.choose(
-        labelled[0], {NEGATIVE: negatives, POSITIVE: count // 2, PART: count // 2}, rng
-    )
+    count = round(config.positives * each.sum())
+    limits = {NEGATIVE: negatives, POSITIVE: count // 2, PART: count // 2}
+    detected = sampling.choose(labelled[0], limits, rng, balance=config.balance)
     left = {kind: count - int((detected.kinds == kind).sum()) for kind in (POSITIVE, PART)}
     if stage == "pnet":
         left[NEGATIVE] = negatives
@@ -264,6 +271,7 @@ def define_flags() -> None:
 def mine_all(values: flags.FlagValues) -> None:
     """Makes the samples of every split that the flags ask for, and prints their folders."""
     keep_compilations()
+    keep_memory()
     settings = {field.name: values[field.name].value for field in dataclasses.fields(MineConfig)}
     settings["thresholds"] = tuple(float(score) for score in settings["thresholds"])
     config, stage = MineConfig(**settings), values.stage

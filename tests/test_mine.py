@@ -15,7 +15,7 @@ from experiments.mine import MineConfig, mine_shard, mine_stage, picture_windows
 from mtcnn_jax.samples import LANDMARK, NEGATIVE, PART, POSITIVE
 from tests.test_sampling import area, overlap, shared
 
-CONFIG = MineConfig("drawn", negatives=12, positives=4, landmark_windows=3, jittered=20)
+CONFIG = MineConfig("drawn", negatives=12, positives=4, landmark_windows=3, jittered=20, balance=0)
 SIZE = (120, 160)
 
 
@@ -102,6 +102,22 @@ class TestPictureWindows:
             assert overlap(window, one.boxes[0]) > 0.65
             back = points * (window[2] - window[0]) + window[:2]
             np.testing.assert_allclose(back, one.landmarks[0], atol=1e-3)
+
+    @pytest.mark.parametrize("stage", mine.STAGES)
+    def test_larger_faces_get_more_windows_as_the_power_of_their_side_says(self, stage):
+        boxes = np.array([[5, 5, 25, 25], [40, 30, 120, 110]], np.float32)
+        one = picture(0)._replace(
+            boxes=boxes, ignored=np.zeros(2, bool), landmarks=np.full((2, 5, 2), np.nan, np.float32)
+        )
+        for balance, count, share in ((0, 80, 1 / 2), (1, 200, 4 / 5)):
+            windows = choose(
+                stage, one, positives=40, smallest_face=20, jittered=200, balance=balance
+            )
+            for kind in (POSITIVE, PART):
+                found = windows.windows[windows.kinds == kind]
+                assert len(found) == count
+                large = np.mean([overlap(window, boxes[1]) >= 0.4 for window in found])
+                assert abs(large - share) < 0.15
 
     def test_a_picture_without_faces_gives_negatives(self):
         one = picture(0)._replace(
@@ -233,6 +249,7 @@ class TestStage:
         ({"pool": 0}, "pool is 0; accepted is 1 or more"),
         ({"min_face_size": 11.0}, "min_face_size is 11.0; accepted is 12 pixels or more"),
         ({"hard": 1.5}, "hard is 1.5; accepted is 0 to 1"),
+        ({"balance": -1.0}, "balance is -1.0; accepted is 0 or more"),
         ({"thresholds": (0.5,)}, "accepted is two scores from 0 to below 1"),
         ({"thresholds": (0.5, 1.0)}, "accepted is two scores from 0 to below 1"),
     ],
