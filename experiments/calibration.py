@@ -13,6 +13,7 @@ import numpy as np
 
 from mtcnn_jax import DetectConfig
 from mtcnn_jax.detect import detect_stages
+from mtcnn_jax.layers import INPUT_SIZE
 
 LOWEST = (0.3, 0.1, 0.02)
 """Scores from which windows are looked at, one after the other until there are enough: the lower,
@@ -55,7 +56,7 @@ def calibrate(
     """Shifts the bias of one stage so that it passes on `target` windows per picture.
 
     Args:
-        stage: "pnet" or "rnet".
+        stage: "pnet", "rnet" or "onet".
         params: of the networks up to `stage`.
         images: uint8 [h, w, 3] each.
         target: windows per picture at the default threshold.
@@ -66,7 +67,7 @@ def calibrate(
         fewer windows than `target` at any threshold.
     """
     thresholds = DetectConfig().thresholds
-    row = {"pnet": 0, "rnet": 1}[stage]
+    row = tuple(INPUT_SIZE).index(stage)
     for low in LOWEST:
         looking = tuple(low if index == row else score for index, score in enumerate(thresholds))
         config = DetectConfig(min_face_size=min_face_size, thresholds=looking)

@@ -22,19 +22,19 @@ LATER_SHARE = 0.5
 
 
 def parse_windows(texts: list[str]) -> dict[str, float]:
-    """The value of --windows_per_picture: windows that P-Net and R-Net are to pass on, or none."""
+    """The value of --windows_per_picture: what P-Net, R-Net and perhaps O-Net are to leave."""
     if not texts:
         return {}
     try:
         counts = [float(text) for text in texts]
     except ValueError:
         counts = []
-    if len(counts) != 2 or min(counts) <= 0:
+    if len(counts) not in (2, 3) or min(counts) <= 0:
         raise ValueError(
-            f"--windows_per_picture={','.join(texts)}; accepted are two numbers above 0, for "
-            "P-Net and R-Net"
+            f"--windows_per_picture={','.join(texts)}; accepted are two or three numbers "
+            "above 0, for P-Net, R-Net and O-Net"
         )
-    return dict(zip(("pnet", "rnet"), counts, strict=True))
+    return dict(zip(INPUT_SIZE, counts, strict=False))
 
 
 def plan_rounds(values: Any) -> list[list[TrainConfig]]:

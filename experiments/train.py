@@ -200,7 +200,7 @@ def define_flags() -> None:
     flags.DEFINE_string("data_dir", "", "For --stage=all: the folder of prepared data sets.")
     flags.DEFINE_integer("rounds", 1, "For --stage=all: how often R-Net and O-Net are mined for.")
     flags.DEFINE_list(
-        "windows_per_picture", [], "For --stage=all: what P-Net and R-Net pass on, by their bias."
+        "windows_per_picture", [], "For --stage=all: what P-Net, R-Net, O-Net leave, by bias."
     )
     flags.DEFINE_string("mine", "", "For --stage=all: settings of mining to change, name=number.")
 

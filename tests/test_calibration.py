@@ -39,7 +39,7 @@ def test_a_target_above_all_there_is_has_no_operating_point():
     assert operating_point([np.array([0.9, 0.5])], 5) is None
 
 
-@pytest.mark.parametrize(("stage", "usual"), [("pnet", 0.6), ("rnet", 0.7)])
+@pytest.mark.parametrize(("stage", "usual"), [("pnet", 0.6), ("rnet", 0.7), ("onet", 0.7)])
 @pytest.mark.parametrize("target", [20, 48, 60])
 def test_calibrated_stages_pass_on_the_target(monkeypatch, stage, usual, target):
     raw = np.random.default_rng(1).normal(size=(6, 50))  # Log-odds of windows before the shift.
@@ -51,8 +51,9 @@ def test_calibrated_stages_pass_on_the_target(monkeypatch, stage, usual, target)
 
     def stages(params, images, config, *, until):
         assert until == stage and len(images) == 6
-        index = ("pnet", "rnet").index(stage)
-        assert config.thresholds[1 - index] == (0.7, 0.6)[index]
+        index = ("pnet", "rnet", "onet").index(stage)
+        others = [score for row, score in enumerate(config.thresholds) if row != index]
+        assert others == {"pnet": [0.7, 0.7], "rnet": [0.6, 0.7], "onet": [0.6, 0.7]}[stage]
         looked.append(config.thresholds[index])
         return [{stage: np.stack([row] * 5, axis=1)[row > looked[-1]]} for row in scores_of(params)]
 

@@ -93,8 +93,8 @@ def test_the_whole_cascade_is_trained_in_rounds_and_goes_on_where_it_stopped(tmp
     ("changed", "match"),
     [
         ({"rounds": 0}, "--rounds=0; accepted are whole numbers from 1 up"),
-        ({"windows_per_picture": ["5"]}, "--windows_per_picture=5; accepted are two numbers"),
-        ({"windows_per_picture": ["5", "x"]}, "accepted are two numbers above 0"),
+        ({"windows_per_picture": ["5"]}, "--windows_per_picture=5; accepted are two or three"),
+        ({"windows_per_picture": ["5", "x"]}, "accepted are two or three numbers above 0"),
         ({"mine": "negative=8"}, "--mine=negative=8: .* not of the form name=number"),
         ({"steps": ["4", "3"]}, "--steps=4,3; accepted: one number, or one for each of pnet"),
         ({"ohem_ratio": 0.0}, "ohem_ratio is 0.0; accepted is above 0"),
