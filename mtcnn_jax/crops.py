@@ -60,10 +60,8 @@ def mip_chain(canvas: jax.Array, size: jax.Array, count: int) -> list[jax.Array]
         count: number of levels.
     """
     if jnp.issubdtype(canvas.dtype, jnp.floating):  # No weight is small enough for NaN.
-        rows, columns = (
-            jnp.arange(side) < size[axis] for axis, side in enumerate(canvas.shape[:2])
-        )
-        canvas = jnp.where((rows[:, None] & columns)[..., None], canvas, 0)
+        rows, columns = (coverage(size[axis], side) for axis, side in enumerate(canvas.shape[:2]))
+        canvas = jnp.where((rows[:, None] * columns)[..., None] > 0, canvas, 0)
     size = size.astype(jnp.float32)
     chain = [canvas.astype(jnp.float32)]
     halved = canvas
