@@ -177,11 +177,10 @@ def choose(
     return Windows(*(field[index] for field in windows))
 
 
-def as_landmarks(windows: Windows) -> Windows:
-    """The windows with known points that hold a face well (IoU > 0.65), as LANDMARK samples."""
-    index = np.flatnonzero(
-        (windows.kinds == POSITIVE) & np.isfinite(windows.landmarks).all(axis=(1, 2))
-    )
+def as_landmarks(windows: Windows, *, kinds: tuple[int, ...] = (POSITIVE,)) -> Windows:
+    """The windows of `kinds` with known points, as LANDMARK samples."""
+    known = np.isfinite(windows.landmarks).all(axis=(1, 2))
+    index = np.flatnonzero(np.isin(windows.kinds, kinds) & known)
     chosen = Windows(*(field[index] for field in windows))
     return chosen._replace(kinds=np.full(len(index), LANDMARK, np.int8))
 

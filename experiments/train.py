@@ -172,7 +172,7 @@ def define_flags() -> None:
     flags.DEFINE_list("batch_size", None, "Samples a step; one number or three.")
     flags.DEFINE_list("learning_rate", None, "Its peak; one number or three.")
     flags.DEFINE_integer("warmup_steps", recipe.warmup_steps, "Steps of its rise.")
-    flags.DEFINE_string("optimizer", recipe.optimizer, "adamw or sgd.")
+    flags.DEFINE_string("optimizer", recipe.optimizer, "adamw, muon or sgd.")
     flags.DEFINE_float("weight_decay", recipe.weight_decay, "On kernels.")
     flags.DEFINE_float("clip_norm", recipe.clip_norm, "Of gradients; 0 is off.")
     flags.DEFINE_float("ohem_ratio", recipe.ohem_ratio, "Hardest share that counts; 1 is all.")

@@ -24,10 +24,12 @@ def at(state, step):
     return state.replace(step=jnp.array(step, jnp.int32))
 
 
-def test_what_is_saved_is_restored_bit_for_bit(tmp_path, state):
-    moved = jax.tree.map(lambda leaf: leaf + 1, at(state, 6))
+@pytest.mark.parametrize("optimizer", ["adamw", "muon", "sgd"])
+def test_what_is_saved_is_restored_bit_for_bit(tmp_path, optimizer):
+    recipe = dataclasses.replace(RECIPE, optimizer=optimizer)
+    moved = jax.tree.map(lambda leaf: leaf + 1, at(fill_state(recipe), 6))
     save_checkpoint(tmp_path / "c", moved)
-    found = restore_checkpoint(tmp_path / "c", fill_state(RECIPE, seed=1))
+    found = restore_checkpoint(tmp_path / "c", fill_state(recipe, seed=1))
     assert jax.tree.structure(found) == jax.tree.structure(moved)
     for one, two in zip(*map(jax.tree.leaves, (found, moved)), strict=True):
         assert one.dtype == two.dtype

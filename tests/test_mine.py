@@ -98,10 +98,23 @@ class TestPictureWindows:
         one = picture(0, exhaustive=False)
         windows = choose(stage, one)
         assert windows.kinds.tolist() == [LANDMARK] * 3
+        found = {tuple(window) for window in proposed().tolist()} if stage != "pnet" else set()
         for window, points in zip(windows.windows, windows.landmarks, strict=True):
-            assert overlap(window, one.boxes[0]) > 0.65
+            is_detected = tuple(window.tolist()) in found
+            assert overlap(window, one.boxes[0]) > (0.4 if is_detected else 0.65)
             back = points * (window[2] - window[0]) + window[:2]
             np.testing.assert_allclose(back, one.landmarks[0], atol=1e-3)
+
+    @pytest.mark.parametrize("stage", ["rnet", "onet"])
+    @pytest.mark.parametrize("count", [1, 30])
+    def test_landmark_samples_are_detected_windows_as_far_as_there_are_any(self, stage, count):
+        one = picture(2, exhaustive=False)
+        near = {tuple(w) for w in proposed().tolist() if overlap(w, one.boxes[0]) >= 0.4}
+        windows = choose(stage, one, landmark_windows=count, jittered=200)
+        chosen = [tuple(window) for window in windows.windows.tolist()]
+        assert len(chosen) == count
+        assert len(near) == 2
+        assert len(near & set(chosen)) == min(count, len(near))
 
     @pytest.mark.parametrize("stage", mine.STAGES)
     def test_larger_faces_get_more_windows_as_the_power_of_their_side_says(self, stage):

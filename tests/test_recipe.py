@@ -1,5 +1,6 @@
 """The settings of a network's training, and the optimiser that they ask for."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -15,7 +16,7 @@ NAN, INF = float("nan"), float("inf")
     ("name", "value", "match"),
     [
         ("stage", "qnet", "stage is 'qnet'; accepted are pnet, rnet, onet"),
-        ("optimizer", "lion", "accepted are adamw, sgd"),
+        ("optimizer", "lion", "accepted are adamw, muon, sgd"),
         ("box_loss", "l3", "box_loss is 'l3'; accepted are l2, l1, smooth_l1, wing"),
         ("landmark_loss", "", "accepted are l2, l1, smooth_l1, wing"),
         ("compute_dtype", "float16", "accepted are float32, bfloat16"),
@@ -111,6 +112,37 @@ def test_adamw_by_hand():
     np.testing.assert_allclose(found["conv1"]["kernel"], expected, rtol=1e-5)
     assert found["conv1"]["bias"] == 3
     assert found["prelu1"]["alpha"] == pytest.approx(0.6, rel=1e-5)
+
+
+def test_muon_makes_the_updates_of_hidden_kernels_orthogonal():
+    """Beside NumPy's singular vectors: they stay, and all singular values become about alike."""
+    rng = np.random.default_rng(0)
+    kernel = rng.normal(size=(3, 3, 4, 8))
+    params = {"onet": {"conv1": {"kernel": kernel, "bias": np.ones(8)}}}
+    params["onet"]["prob"] = {"kernel": np.ones((8, 2)), "bias": np.ones(2)}
+    gradients = jax.tree.map(lambda leaf: rng.normal(size=leaf.shape), params)
+    recipe = Recipe(
+        "onet",
+        10**6,
+        learning_rate=0.01,
+        warmup_steps=0,
+        optimizer="muon",
+        weight_decay=0.02,
+    )
+    params, gradients = jax.tree.map(jnp.float32, (params, gradients))
+    optimiser = optimizer(recipe)
+    changes, _ = optimiser.update(gradients, optimiser.init(params), params)
+    change = np.reshape(changes["onet"]["conv1"]["kernel"] + 0.01 * 0.02 * kernel, (36, 8))
+    left, _, right = np.linalg.svd(np.reshape(gradients["onet"]["conv1"]["kernel"], (36, 8)))
+    turned = left.T @ change @ right.T / (-0.01 * 0.2 * np.sqrt(36))
+    np.testing.assert_allclose(turned * (1 - np.eye(36, 8)), 0, atol=1e-3)
+    # What the five Newton-Schulz steps give is not 1, but between these.
+    assert (np.diag(turned) > 0.65).all()
+    assert (np.diag(turned) < 1.25).all()
+    for layer, name in (("conv1", "bias"), ("prob", "kernel"), ("prob", "bias")):
+        # Adam's first step with Nesterov's look ahead.
+        expected = -0.01 * (1 + 0.9 * 0.1 / (1 - 0.9**2)) * np.sign(gradients["onet"][layer][name])
+        np.testing.assert_allclose(changes["onet"][layer][name], expected, rtol=1e-3)
 
 
 def test_clipping_can_be_off():

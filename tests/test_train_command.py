@@ -52,7 +52,7 @@ def test_a_short_run_and_then_a_flag_that_is_wrong(tmp_path):
         ({"learning_rate": ["fast"]}, "--learning_rate=fast; accepted: numbers"),
         ({"learning_rate": ["nan"]}, "learning_rate is nan; accepted is a number above 0"),
         ({"warmup_steps": 4}, "warmup_steps is 4; accepted is 0 or more and less than steps"),
-        ({"optimizer": "adam"}, "optimizer is 'adam'; accepted are adamw, sgd"),
+        ({"optimizer": "adam"}, "optimizer is 'adam'; accepted are adamw, muon, sgd"),
         ({"weight_decay": -1.0}, "weight_decay is -1.0; accepted is a number of 0 or more"),
         ({"clip_norm": -1.0}, "clip_norm is -1.0; accepted is a number of 0 or more"),
         ({"face_iou": ["0.7"]}, "face_iou is 0.7; accepted is 0.4 to 0.65"),
