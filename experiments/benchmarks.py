@@ -3,7 +3,13 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from experiments import fddb_benchmark, labelled_benchmark, landmark_benchmarks, wider_benchmark
+from experiments import (
+    fddb_benchmark,
+    labelled_benchmark,
+    landmark_benchmarks,
+    robustness_benchmark,
+    wider_benchmark,
+)
 from experiments.evaluation import Result, Settings
 
 
@@ -36,6 +42,11 @@ BENCHMARKS = {
         labelled_benchmark.open_pictures,
         labelled_benchmark.run,
         labelled_benchmark.from_predictions,
+    ),
+    "robustness": Benchmark(
+        robustness_benchmark.open_data,
+        robustness_benchmark.run,
+        robustness_benchmark.from_predictions,
     ),
 }
 ALL = ("wider_face", "celeb_a", "aflw")

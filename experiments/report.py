@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from experiments.changes import CHANGES
 from experiments.fddb_benchmark import FALSE_POSITIVES
 from experiments.labelled_benchmark import SIZE_NAMES
 from experiments.landmark_error import POINTS
@@ -70,6 +71,11 @@ ROWS: dict[str, tuple[tuple[str, str, str], ...]] = {
         *_landmark_rows("landmarks: ", "landmarks/"),
         ("seconds a picture", "seconds_per_picture", ".3f"),
     ),
+    "robustness": tuple(
+        (f"{change.replace('_', ' ')}: {title}", f"{change}/{key}", ".3f")
+        for title, key in (("AP at IoU 0.5", "ap_0.5"), ("recall", "recall"))
+        for change in CHANGES
+    ),
 }
 """For each benchmark the rows of its table: title, path within the values, format."""
 
@@ -79,6 +85,7 @@ TITLES = {
     "aflw": "AFLW",
     "fddb": "FDDB",
     "labelled": "Labelled pictures",
+    "robustness": "WIDER FACE, changed pictures",
 }
 
 
