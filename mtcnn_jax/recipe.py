@@ -27,8 +27,8 @@ class Recipe:
         steps: length of the run, which the schedule of the learning rate spans.
         learning_rate: its peak.
         warmup_steps: steps of its linear rise from 0; a cosine takes it back to 0.
-        optimizer: "adamw", "muon" (Jordan et al. 2024: the updates of hidden layers' kernels made
-            orthogonal; the rest as by "adamw"), or "sgd" with momentum 0.9.
+        optimizer: "muon" (Jordan et al. 2024: the updates of hidden layers' kernels made
+            orthogonal; the rest as by "adamw"), "adamw", or "sgd" with momentum 0.9.
         weight_decay: on kernels (of hidden layers alone by "muon"); biases and PReLU slopes have
             none.
         clip_norm: greatest norm of a gradient; 0 is without limit.
@@ -46,9 +46,9 @@ class Recipe:
 
     stage: str
     steps: int
-    learning_rate: float = 1e-3
+    learning_rate: float = 1e-2
     warmup_steps: int = 200
-    optimizer: str = "adamw"
+    optimizer: str = "muon"
     weight_decay: float = 1e-4
     clip_norm: float = 1.0
     ohem_ratio: float = 0.7
@@ -64,7 +64,7 @@ class Recipe:
     def __post_init__(self):
         choices = {
             "stage": tuple(INPUT_SIZE),
-            "optimizer": ("adamw", "muon", "sgd"),
+            "optimizer": ("muon", "adamw", "sgd"),
             "box_loss": losses.DISTANCES,
             "landmark_loss": losses.DISTANCES,
             "compute_dtype": ("float32", "bfloat16"),

@@ -16,7 +16,7 @@ NAN, INF = float("nan"), float("inf")
     ("name", "value", "match"),
     [
         ("stage", "qnet", "stage is 'qnet'; accepted are pnet, rnet, onet"),
-        ("optimizer", "lion", "accepted are adamw, muon, sgd"),
+        ("optimizer", "lion", "accepted are muon, adamw, sgd"),
         ("box_loss", "l3", "box_loss is 'l3'; accepted are l2, l1, smooth_l1, wing"),
         ("landmark_loss", "", "accepted are l2, l1, smooth_l1, wing"),
         ("compute_dtype", "float16", "accepted are float32, bfloat16"),
@@ -106,7 +106,9 @@ def test_sgd_by_hand():
 
 def test_adamw_by_hand():
     """Its first step is of the rate's length, whatever the gradient; decay comes on top."""
-    recipe = Recipe("pnet", 10**6, learning_rate=0.1, warmup_steps=0, weight_decay=0.02)
+    recipe = Recipe(
+        "pnet", 10**6, learning_rate=0.1, warmup_steps=0, optimizer="adamw", weight_decay=0.02
+    )
     found = after(recipe, 1)
     expected = np.array([2 - 0.1 - 0.1 * 0.02 * 2, -1 + 0.1 * 0.02 * 1])
     np.testing.assert_allclose(found["conv1"]["kernel"], expected, rtol=1e-5)

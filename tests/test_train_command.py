@@ -52,7 +52,7 @@ def test_a_short_run_and_then_a_flag_that_is_wrong(tmp_path):
         ({"learning_rate": ["fast"]}, "--learning_rate=fast; accepted: numbers"),
         ({"learning_rate": ["nan"]}, "learning_rate is nan; accepted is a number above 0"),
         ({"warmup_steps": 4}, "warmup_steps is 4; accepted is 0 or more and less than steps"),
-        ({"optimizer": "adam"}, "optimizer is 'adam'; accepted are adamw, muon, sgd"),
+        ({"optimizer": "adam"}, "optimizer is 'adam'; accepted are muon, adamw, sgd"),
         ({"weight_decay": -1.0}, "weight_decay is -1.0; accepted is a number of 0 or more"),
         ({"clip_norm": -1.0}, "clip_norm is -1.0; accepted is a number of 0 or more"),
         ({"face_iou": ["0.7"]}, "face_iou is 0.7; accepted is 0.4 to 0.65"),
@@ -104,6 +104,15 @@ def test_numbers_are_one_for_all_stages_or_one_each():
     assert [pick("steps", ["7"], stage, stages, int) for stage in stages] == [7, 7, 7]
     assert [pick("steps", ["1", "2", "3"], stage, stages, int) for stage in stages] == [1, 2, 3]
     assert pick("steps", ["9"], "rnet", ["rnet"], int) == 9
+
+
+def test_an_optimiser_has_its_own_rate(tmp_path):
+    def rate(**changed):
+        return make_config(settings(tmp_path, **changed), "rnet", train.STAGES).recipe.learning_rate
+
+    assert rate() == rate(optimizer="muon") == 0.01
+    assert rate(optimizer="adamw") == 0.001
+    assert rate(optimizer="adamw", learning_rate=["0.1", "0.2", "0.3"]) == 0.2
 
 
 def test_settings_of_augmentation():
