@@ -46,7 +46,7 @@ class Recipe:
 
     stage: str
     steps: int
-    learning_rate: float = 1e-2
+    learning_rate: float = 3e-3
     warmup_steps: int = 200
     optimizer: str = "muon"
     weight_decay: float = 1e-4

@@ -106,13 +106,15 @@ def test_numbers_are_one_for_all_stages_or_one_each():
     assert pick("steps", ["9"], "rnet", ["rnet"], int) == 9
 
 
-def test_an_optimiser_has_its_own_rate(tmp_path):
-    def rate(**changed):
-        return make_config(settings(tmp_path, **changed), "rnet", train.STAGES).recipe.learning_rate
+def test_an_optimiser_has_its_own_rates(tmp_path):
+    def rates(**changed):
+        values = settings(tmp_path, **changed)
+        configs = [make_config(values, stage, train.STAGES) for stage in train.STAGES]
+        return [config.recipe.learning_rate for config in configs]
 
-    assert rate() == rate(optimizer="muon") == 0.01
-    assert rate(optimizer="adamw") == 0.001
-    assert rate(optimizer="adamw", learning_rate=["0.1", "0.2", "0.3"]) == 0.2
+    assert rates() == rates(optimizer="muon") == [0.01, 0.01, 0.003]
+    assert rates(optimizer="adamw") == [0.001] * 3
+    assert rates(optimizer="adamw", learning_rate=["0.1", "0.2", "0.3"]) == [0.1, 0.2, 0.3]
 
 
 def test_settings_of_augmentation():
