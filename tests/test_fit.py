@@ -42,7 +42,9 @@ fit(make(sys.argv[1], sys.argv[2]))
 def make(samples, workdir, **changed):
     """A short run of P-Net, augmented, with averaged weights and a checkpoint every other step."""
     augment = AugmentConfig(blur=0.0, occlusion=0.0)
-    recipe = Recipe("pnet", STEPS, warmup_steps=3, ema_decay=0.9, augment=augment)
+    recipe = Recipe(
+        "pnet", STEPS, learning_rate=1e-3, warmup_steps=3, ema_decay=0.9, augment=augment
+    )
     settings = {
         "recipe": recipe,
         "batch_size": 28,
