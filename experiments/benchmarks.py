@@ -44,7 +44,7 @@ BENCHMARKS = {
         labelled_benchmark.from_predictions,
     ),
     "robustness": Benchmark(
-        robustness_benchmark.open_data,
+        labelled_benchmark.open_pictures,
         robustness_benchmark.run,
         robustness_benchmark.from_predictions,
     ),

@@ -10,7 +10,7 @@ r"""Evaluates weights, or predictions made elsewhere, as the papers do.
     fddb        --fddb_dir with the ellipses; pictures   FDDB's text, rectangles or ellipses
     labelled    --data_dir and --annotations, or WIDER   WIDER FACE's text files, or COCO's results
                 FACE as prepared
-    robustness  WIDER FACE as prepared                   none
+    robustness  as labelled                              none
 
 "all" is the first three. The folder --output gets results.json, report.md, plots, what was detected
 (in the benchmarks' own formats, too), for fddb DiscROC.txt and ContROC.txt, and for labelled the

@@ -85,7 +85,7 @@ TITLES = {
     "aflw": "AFLW",
     "fddb": "FDDB",
     "labelled": "Labelled pictures",
-    "robustness": "WIDER FACE, changed pictures",
+    "robustness": "Changed pictures",
 }
 
 

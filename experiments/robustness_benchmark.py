@@ -1,31 +1,23 @@
-"""What is found of WIDER FACE's faces once the pictures are grey, dark, masked or tilted.
+"""What is found of the faces of labelled pictures once those are grey, dark, masked or tilted.
 
 Boxes are matched at an IoU of 0.5; faces of less than `SMALLEST` pixels are ignored.
 """
 
 import pathlib
 
-from data import records
 from experiments.average_precision import Example
 from experiments.changes import CHANGES, Changed
 from experiments.detections import detect_pictures
 from experiments.evaluation import SMALLEST, Result, Settings
-from experiments.labelled_benchmark import score
+from experiments.labelled_benchmark import open_pictures, score
 from mtcnn_jax.cascade import Params
 
 REPORTED = ("ap_0.5", "recall", "false_positives_per_picture", "pictures", "faces")
 
 
-def open_data(settings: Settings) -> records.Pictures:
-    """A prepared split's pictures."""
-    return records.read_pictures(
-        "wider_face", split=settings.split or "validation", data_dir=settings.data_dir
-    )
-
-
 def run(settings: Settings, name: str, params: Params) -> Result:
     """Runs the detector on the pictures after each change and reports AP and recall."""
-    pictures, config = open_data(settings), settings.config(curve=True)
+    pictures, config = open_pictures(settings), settings.config(curve=True)
     values = {}
     for change, function in CHANGES.items():
         changed = Changed(pictures, function)
