@@ -12,6 +12,8 @@ from data import records
 from data.samples import Samples, load_samples
 from experiments import mine
 from experiments.mine import MineConfig, mine_shard, mine_stage, picture_windows
+from mtcnn_jax import DetectConfig, load_params
+from mtcnn_jax.detect import detect_stages
 from mtcnn_jax.samples import LANDMARK, NEGATIVE, PART, POSITIVE
 from tests.test_sampling import area, overlap, shared
 
@@ -161,6 +163,18 @@ class TestShard:
         mine.proposals("rnet", "params", images, CONFIG)
         assert asked[1][-1] == "pnet"
 
+    def test_of_many_windows_the_best_are_proposed_and_nothing_is_warned_of(self):
+        image = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)
+        params, config = load_params(), MineConfig("", thresholds=(0.0, 0.0))
+        looking = DetectConfig(min_face_size=16, thresholds=(0.0, 0.0, 0.0))
+        every = detect_stages(params, [image], looking, until="pnet")[0]["pnet"]
+        few = dataclasses.replace(config, proposed=8)
+        (found,) = mine.proposals("rnet", params, [image], few)
+        assert len(every) > 16 == len(found)
+        np.testing.assert_array_equal(found, every[:16, :4])
+        (found,) = mine.proposals("onet", params, [image], few)
+        assert len(found) <= 8
+
     def test_a_pictures_samples_do_not_depend_on_its_neighbours(self, monkeypatch):
         monkeypatch.setattr(mine, "proposals", stub)
         pictures = [(number, picture(number)) for number in range(3)]
@@ -259,6 +273,7 @@ class TestStage:
     ("changed", "match"),
     [
         ({"negatives": -1}, "negatives is -1; accepted is 0 or more"),
+        ({"proposed": 0}, "proposed is 0; accepted is 1 or more"),
         ({"pool": 0}, "pool is 0; accepted is 1 or more"),
         ({"min_face_size": 11.0}, "min_face_size is 11.0; accepted is 12 pixels or more"),
         ({"hard": 1.5}, "hard is 1.5; accepted is 0 to 1"),
