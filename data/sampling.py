@@ -11,10 +11,12 @@ import functools
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
 from mtcnn_jax import crops
+from mtcnn_jax.cpu_networks import settled
 from mtcnn_jax.detect import canvas_shape
 from mtcnn_jax.layers import INPUT_SIZE
 from mtcnn_jax.samples import (
@@ -31,8 +33,8 @@ from mtcnn_jax.samples import (
 NEGATIVE_BELOW = 0.3
 """IoU with every face of a negative; the other bounds are in `mtcnn_jax.samples`."""
 
-CHUNKS = (16, 64, 256)
-"""Windows cut in one call: the most, and at the end of a picture the least that holds the rest."""
+CAPACITY, CHUNK = 256, 16
+"""Windows cut in one call at most, and together: those of one size cost less."""
 
 
 class Windows(NamedTuple):
@@ -235,15 +237,27 @@ def _cut_as_crops(image: np.ndarray, windows: np.ndarray, side: int) -> np.ndarr
     canvas[:height, :width] = image
     size = np.array([height, width], np.int32)
     patches = np.zeros((len(windows), side, side, 3), np.uint8)
-    for start in range(0, len(windows), CHUNKS[-1]):
-        part = windows[start : start + CHUNKS[-1]]
-        chunk = min(chunk for chunk in CHUNKS if chunk >= len(part))
-        padded = np.concatenate([part, np.zeros((chunk - len(part), 4), np.float32)])
-        patches[start : start + len(part)] = _crops(canvas, size, padded, side=side)[: len(part)]
+    by_size = np.argsort(windows[:, 2] - windows[:, 0])
+    for start in range(0, len(windows), CAPACITY):
+        rows = by_size[start : start + CAPACITY]
+        padded = np.pad(windows[rows], ((0, CAPACITY - len(rows)), (0, 0)))
+        patches[rows] = _crops(canvas, size, padded, len(rows), side=side)[: len(rows)]
     return patches
 
 
 @functools.partial(jax.jit, static_argnames="side")
-def _crops(canvas, size, windows, *, side):
-    pixels = crops.crop_windows(canvas, size, windows, crop_size=side)
-    return jax.numpy.round(pixels).astype(jax.numpy.uint8)
+def _crops(canvas, size, windows, count, *, side):
+    """uint8 [n, side, side, 3]; of the windows [n, 4] only the first `count` are cut."""
+    chain = crops.mip_chain(canvas, size, crops.mip_count(canvas.shape[:2], side))
+    shapes = tuple(level.shape[:2] for level in chain)
+    area = sum(height * width for height, width in shapes)
+    pixels = settled(lambda: crops.flat(chain), (area, 3), always=count >= 0)
+
+    def cut_chunk(number: jax.Array, patches: jax.Array) -> jax.Array:
+        part = jax.lax.dynamic_slice_in_dim(windows, number * CHUNK, CHUNK)
+        found = crops.crop_from(pixels, shapes, size, part, crop_size=side)
+        found = jnp.round(found).astype(jnp.uint8)
+        return jax.lax.dynamic_update_slice_in_dim(patches, found, number * CHUNK, axis=0)
+
+    blank = jnp.zeros((len(windows), side, side, 3), jnp.uint8)
+    return jax.lax.fori_loop(0, -(-count // CHUNK), cut_chunk, blank)

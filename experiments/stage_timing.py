@@ -141,6 +141,7 @@ def time_stages(
             continue
         padded = -(-number // chunks[name]) * chunks[name]
         boxes = jnp.resize(windows[name].boxes[:number], (padded, 4))
+        boxes = boxes[jnp.argsort(boxes[:, 2] - boxes[:, 0])]  # As `look_at` has them.
         parts = boxes.reshape(-1, chunks[name], 4)
         cutter = jax.jit(
             lambda pixels, size, parts, name=name: jax.lax.map(

@@ -70,7 +70,9 @@ def look_at(
     """
     capacity = windows.boxes.shape[0]
     padded = -(-capacity // chunk) * chunk
-    boxes = jnp.pad(windows.boxes, ((0, padded - capacity), (0, 0)))
+    sides = windows.boxes[:, 2] - windows.boxes[:, 0]
+    by_size = jnp.argsort(jnp.where(windows.valid, sides, jnp.inf))
+    boxes = jnp.pad(windows.boxes[by_size], ((0, padded - capacity), (0, 0)))
     count = windows.valid.sum()
     side = INPUT_SIZE[stage]
 
@@ -90,4 +92,4 @@ def look_at(
     blank = tuple(jnp.zeros((padded, width)) for width in HEADS[stage])
     start = (jnp.zeros((), jnp.int32), blank)
     _, results = jax.lax.while_loop(lambda state: state[0] * chunk < count, body, start)
-    return tuple(result[:capacity] for result in results)
+    return tuple(jnp.zeros_like(r[:capacity]).at[by_size].set(r[:capacity]) for r in results)
