@@ -28,10 +28,10 @@ from mtcnn_jax.samples import POSITIVE_ABOVE
 STAGES = ("pnet", "rnet", "onet")
 
 DEFAULTS = {
-    "pnet": {"steps": 25_000, "batch_size": 512, "learning_rate": 0.01, "face_iou": POSITIVE_ABOVE},
-    "rnet": {"steps": 10_000, "batch_size": 512, "learning_rate": 0.01, "face_iou": POSITIVE_ABOVE},
+    "pnet": {"steps": 12_000, "batch_size": 512, "learning_rate": 0.01, "face_iou": POSITIVE_ABOVE},
+    "rnet": {"steps": 6_000, "batch_size": 512, "learning_rate": 0.01, "face_iou": POSITIVE_ABOVE},
     "onet": {
-        "steps": 12_000,
+        "steps": 6_000,
         "batch_size": 256,
         "learning_rate": 0.003,
         "face_iou": POSITIVE_ABOVE,
