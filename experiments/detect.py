@@ -40,6 +40,9 @@ ANNOTATED = ".faces.jpg"
 """What the name of an annotated picture ends with, after the whole name of its original: two
 originals never share one."""
 
+LOOKED_AFTER = 16
+"""Pictures between two looks at the memory map, which takes up to 30 ms."""
+
 
 class Found(NamedTuple):
     """The pictures to look at.
@@ -125,7 +128,9 @@ def detect_files(params: Params, found: Found, output: str, config: mj.DetectCon
     count = unreadable = 0
     bar = tqdm(found.files, unit="picture", disable=None)  # None: no bar unless on a terminal.
     with open(folder / "faces.jsonl", "w", encoding="utf-8") as lines:
-        for path in bar:
+        for number, path in enumerate(bar, 1):
+            if number % LOOKED_AFTER == 0:
+                mj.spare_mappings()
             try:
                 image = mj.read_image(path)
             except (OSError, ValueError) as error:

@@ -209,4 +209,6 @@ def detect_pictures(
             lines.flush()
             found += part
             bar.update(len(part))
+            if start % CHUNK == 0:
+                mj.spare_mappings()
     return found

@@ -15,7 +15,6 @@ import pathlib
 import shutil
 import warnings
 
-import jax
 import numpy as np
 import tqdm
 from absl import app, flags
@@ -26,18 +25,13 @@ from data.samples import concatenate, load_samples, merge_samples, save_samples
 from experiments.command import run_command
 from experiments.compilations import keep_compilations
 from experiments.validation import score
-from mtcnn_jax import DetectConfig, keep_memory, load_params, read_image
+from mtcnn_jax import DetectConfig, keep_memory, load_params, read_image, spare_mappings
 from mtcnn_jax.detect import detect_stages
 from mtcnn_jax.layers import INPUT_SIZE
 from mtcnn_jax.samples import LANDMARK, NEGATIVE, PART, POSITIVE, Samples
 
 SHARD = 256
 """Pictures between two saves."""
-
-CLEARED_AFTER = 8
-"""Shards after which compiled functions are dropped (the cache on disk has them). Linux gives a
-process 65,530 mappings of memory, a compiled function takes some hundreds, and all sizes of canvas,
-capacities and numbers of crops came to that in 17 shards."""
 
 STAGES = tuple(INPUT_SIZE)
 
@@ -239,7 +233,7 @@ def mine_stage(
         return output
     shards = output.with_name(output.name + ".shards")
     shards.mkdir(parents=True, exist_ok=True)
-    number, mined, paths = 0, 0, []
+    number, paths = 0, []
     for dataset in filter(None, (config.wider, config.celeb)):
         pictures = records.read_pictures(dataset, split=split, data_dir=config.data_dir)
         count = min(len(pictures), config.limit or len(pictures))
@@ -252,9 +246,7 @@ def mine_stage(
                 numbered = [(number + index, pictures[index]) for index in members]
                 samples = mine_shard(stage, params, numbered, config, judge)
                 save_samples(path, samples, {})
-                mined += 1
-                if mined % CLEARED_AFTER == 0:
-                    jax.clear_caches()
+                spare_mappings()
         number += count
     info = {"stage": stage, "split": split, **dataclasses.asdict(config)}
     merge_samples(output, [load_samples(path) for path in paths], info)

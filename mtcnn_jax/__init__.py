@@ -11,7 +11,7 @@ from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.detect import Faces, detect, detect_batch, detect_stages
 from mtcnn_jax.draw import draw_faces
 from mtcnn_jax.images import read_image
-from mtcnn_jax.memory import keep_memory
+from mtcnn_jax.memory import keep_memory, spare_mappings
 from mtcnn_jax.params import load_params, save_params
 from mtcnn_jax.warmup import warmup
 
@@ -36,6 +36,7 @@ __all__ = [
     "load_params",
     "read_image",
     "save_params",
+    "spare_mappings",
     "warmup",
 ]
 

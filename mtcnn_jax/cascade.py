@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from mtcnn_jax import boxes as box_lib
 from mtcnn_jax import crops, pyramid
@@ -194,14 +195,15 @@ def stages(
         shape, min_face_size=config.min_face_size, scale_factor=config.scale_factor
     )
     chain = crops.mip_chain(canvas, size, max(count, pyramid.mips_used(levels)))
-
-    shapes = tuple(level.shape[:2] for level in chain[:count])
-    area = sum(height * width for height, width in shapes)
-    pixels = settled(lambda: crops.flat(chain[:count]), (area, 3), always=size[0] >= 0)
+    shapes = tuple(level.shape[:2] for level in chain)
+    ends = np.cumsum([height * width for height, width in shapes])
+    pixels = settled(lambda: crops.flat(chain), (int(ends[-1]), 3), always=size[0] >= 0)
+    parts = jnp.split(pixels, ends[:-1])
+    chain = [part.reshape(*shape, 3) for part, shape in zip(parts, shapes, strict=True)]
 
     def pixels_of(name):
-        side = INPUT_SIZE[name]
-        return lambda windows: crops.crop_from(pixels, shapes, size, windows, crop_size=side)
+        cut = functools.partial(crops.crop_from, pixels, shapes[:count], size)
+        return functools.partial(cut, crop_size=INPUT_SIZE[name])
 
     left, landmarks, over_faces = {}, None, jnp.zeros((), jnp.int32)
     cells = scan(params, chain, size, levels, config)

@@ -7,6 +7,7 @@ and the next one gets them as pages of 4 KB, each a page fault: 19,000 of them, 
 """
 
 import ctypes
+import pathlib
 import sys
 
 # Parameters of mallopt(3), from the C library's malloc.h.
@@ -14,6 +15,10 @@ _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 
 MOST_KEPT = 2**31 - 1
 """Bytes: the setting is a C int."""
+
+MOST_MAPPINGS = 30_000
+"""Of the 65,530 mappings of memory that Linux gives a process; the cascade, compiled for one canvas
+and one set of capacities, takes 1,300 to 1,500. A process that runs out of them is aborted."""
 
 
 def keep_memory(limit: int = 2**30) -> bool:
@@ -40,3 +45,24 @@ def keep_memory(limit: int = 2**30) -> bool:
     # One heap for all threads: the others' can hold pieces of up to 64 MB only.
     settings = {_ARENA_MAX: 1, _MMAP_MAX: 0, _TRIM_THRESHOLD: limit}
     return all([library.mallopt(name, value) for name, value in settings.items()])
+
+
+def spare_mappings(most: int = MOST_MAPPINGS) -> bool:
+    """Drops all compiled functions of this process once they fill too much of its memory map.
+
+    For programs that look at pictures of many sizes. What is called again is compiled again, or
+    read from the persistent compilation cache.
+
+    Args:
+        most: mappings of memory up to which nothing is done.
+
+    Returns:
+        Whether functions were dropped; never where the system does not tell the mappings.
+    """
+    table = pathlib.Path("/proc/self/maps")
+    if not table.exists() or table.read_bytes().count(b"\n") <= most:
+        return False
+    import jax  # Not needed by what else is here.
+
+    jax.clear_caches()
+    return True

@@ -4,6 +4,15 @@ import pathlib
 
 import pytest
 
+from mtcnn_jax import spare_mappings
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _room_for_compiled_functions():
+    """All that the suite compiles is more than a process can hold."""
+    yield
+    spare_mappings()
+
 
 @pytest.fixture(scope="session")
 def shared() -> pathlib.Path:

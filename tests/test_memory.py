@@ -1,10 +1,12 @@
 """Keeping memory, seen from outside: by the page faults of a process of its own."""
 
 import ctypes
+import pathlib
 import resource
 import subprocess
 import sys
 
+import jax
 import pytest
 
 import mtcnn_jax as mj
@@ -26,6 +28,17 @@ before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 touch(90_000_000)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
+
+
+def test_compiled_functions_are_dropped_where_they_fill_the_memory_map():
+    function = jax.jit(lambda x: x + 1)
+    function(1)
+    assert not mj.spare_mappings(10**9)
+    assert function._cache_size() == 1
+    if pathlib.Path("/proc/self/maps").exists():
+        assert mj.spare_mappings(0)
+        assert function._cache_size() == 0
+    assert function(1) == 2
 
 
 def faults(*limit):
