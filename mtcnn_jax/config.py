@@ -28,7 +28,8 @@ class DetectConfig:
         form: how the networks are computed: "plain", "cpu" (the same numbers, arranged for a CPU),
             or "auto", what suits the backend.
         retries: how often `detect` starts again, with all capacities four times as large, when a
-            picture overflows them; a picture that still does is reported by a warning.
+            picture overflows them; a picture that still does is reported by a warning. Pictures of
+            more than a megapixel begin with the first of these.
     """
 
     min_face_size: float = 20

@@ -14,7 +14,7 @@ from PIL import Image
 
 import mtcnn_jax as mj
 from mtcnn_jax import cascade
-from mtcnn_jax.detect import canvas_shape
+from mtcnn_jax.detect import _run_one, canvas_shape
 
 QUICK = mj.DetectConfig(min_face_size=40)
 BUNDLED = pathlib.Path(mj.__file__).parent / "weights/mtcnn.npz"
@@ -153,6 +153,22 @@ def test_an_overflow_that_stays_is_warned_of(params, street):
     small = mj.DetectConfig(min_face_size=40, capacities=(16, 4, 1), retries=0)
     with pytest.warns(UserWarning, match=r"went over the capacities \(16, 4, 1\)"):
         mj.detect(params, street[160:420, 320:], small)
+
+
+@pytest.mark.parametrize(
+    ("size", "retries", "wanted"),
+    [((700, 900), 2, (8, 4, 2)), ((1080, 1920), 2, (32, 16, 8)), ((1080, 1920), 0, (8, 4, 2))],
+)
+def test_large_pictures_begin_with_larger_capacities(size, retries, wanted):
+    seen = []
+
+    def run(params, canvas, size, config):
+        seen.append(config.capacities)
+        return (np.zeros(3, int),)
+
+    config = mj.DetectConfig(capacities=(8, 4, 2), retries=retries)
+    _run_one(run, {}, np.zeros((*size, 3), np.uint8), config)
+    assert seen == [wanted]
 
 
 def test_noise_at_low_thresholds_stays_within_the_capacities(params):
