@@ -16,7 +16,6 @@ import numpy as np
 from PIL import Image
 
 from mtcnn_jax import crops
-from mtcnn_jax.cpu_networks import settled
 from mtcnn_jax.detect import canvas_shape
 from mtcnn_jax.layers import INPUT_SIZE
 from mtcnn_jax.samples import (
@@ -232,7 +231,7 @@ def _cut_as_pyramid(image: np.ndarray, windows: np.ndarray, side: int) -> np.nda
 
 
 def _cut_as_crops(image: np.ndarray, windows: np.ndarray, side: int) -> np.ndarray:
-    """uint8 [n, side, side, 3] by `crops.crop_windows`."""
+    """uint8 [n, side, side, 3] by `crops.crop_from`."""
     height, width = image.shape[:2]
     canvas = np.zeros((*canvas_shape(height, width), 3), np.uint8)
     canvas[:height, :width] = image
@@ -249,10 +248,7 @@ def _cut_as_crops(image: np.ndarray, windows: np.ndarray, side: int) -> np.ndarr
 @functools.partial(jax.jit, static_argnames="side")
 def _crops(canvas, size, windows, count, *, side):
     """uint8 [n, side, side, 3]; of the windows [n, 4] only the first `count` are cut."""
-    chain = crops.mip_chain(canvas, size, crops.mip_count(canvas.shape[:2], side))
-    shapes = tuple(level.shape[:2] for level in chain)
-    area = sum(height * width for height, width in shapes)
-    pixels = settled(lambda: crops.flat(chain), (area, 3), always=count >= 0)
+    pixels, shapes = crops.settled_mips(canvas, size, crops.mip_count(canvas.shape[:2], side))
 
     def cut_chunk(number: jax.Array, patches: jax.Array) -> jax.Array:
         part = jax.lax.dynamic_slice_in_dim(windows, number * CHUNK, CHUNK)

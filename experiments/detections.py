@@ -209,6 +209,6 @@ def detect_pictures(
             lines.flush()
             found += part
             bar.update(len(part))
-            if start % CHUNK == 0:
+            if len(found) % CHUNK < chunk:
                 mj.spare_mappings()
     return found

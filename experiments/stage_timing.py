@@ -105,7 +105,8 @@ def time_stages(
     @jax.jit
     def scan(params, canvas, size):
         chain = crops.mip_chain(canvas, size, depth)
-        return crops.flat(chain[:count]), cascade.scan(params, chain, size, levels, config)
+        pixels, _ = crops.settled_mips(canvas, size, count)
+        return pixels, cascade.scan(params, chain, size, levels, config)
 
     pixels, cells = scan(params, canvas, size)
     shapes = tuple(tuple(-(-side // 2**mip) for side in shape) for mip in range(count))

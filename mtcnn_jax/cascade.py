@@ -194,10 +194,8 @@ def stages(
     levels = pyramid.plan(
         shape, min_face_size=config.min_face_size, scale_factor=config.scale_factor
     )
-    chain = crops.mip_chain(canvas, size, max(count, pyramid.mips_used(levels)))
-    shapes = tuple(level.shape[:2] for level in chain)
+    pixels, shapes = crops.settled_mips(canvas, size, max(count, pyramid.mips_used(levels)))
     ends = np.cumsum([height * width for height, width in shapes])
-    pixels = settled(lambda: crops.flat(chain), (int(ends[-1]), 3), always=size[0] >= 0)
     parts = jnp.split(pixels, ends[:-1])
     chain = [part.reshape(*shape, 3) for part, shape in zip(parts, shapes, strict=True)]
 

@@ -29,7 +29,7 @@ class DetectConfig:
             or "auto", what suits the backend.
         retries: how often `detect` starts again, with all capacities four times as large, when a
             picture overflows them; a picture that still does is reported by a warning. Pictures of
-            more than a megapixel begin with the first of these.
+            more than a megapixel, where they go one by one, begin with the first of these.
     """
 
     min_face_size: float = 20

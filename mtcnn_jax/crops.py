@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mtcnn_jax.cpu_networks import settled
+
 TAPS = (2, 3, 5)
 """Pixels of a mip, across and down, that a crop's pixel can touch where at most 1, less than 2 and
 less than 4 of them fit in."""
@@ -77,29 +79,23 @@ def mip_count(shape: tuple[int, int], crop_size: int) -> int:
     return max(1, math.floor(math.log2(2 * max(shape) / crop_size)))
 
 
-def crop_windows(
-    canvas: jax.Array, size: jax.Array, windows: jax.Array, *, crop_size: int
-) -> jax.Array:
-    """Resamples windows of a picture to square crops.
-
-    Args:
-        canvas: uint8 or float [h, w, 3], pixels 0..255.
-        size: int [2], height and width of the picture, which lies in the canvas's first corner.
-        windows: float32 [k, 4] in pixels, of any size and position; a window that is not square is
-            stretched.
-        crop_size: side of the crops.
+def settled_mips(
+    canvas: jax.Array, size: jax.Array, count: int
+) -> tuple[jax.Array, tuple[tuple[int, int], ...]]:
+    """`mip_chain`, computed once for all that reads it.
 
     Returns:
-        float32 [k, crop_size, crop_size, 3], pixels 0..255, black outside the picture.
+        float32 [n, 3], the pixels of all levels, one row after the other; and each level's height
+        and width.
     """
-    chain = mip_chain(canvas, size, mip_count(canvas.shape[:2], crop_size))
+    chain = mip_chain(canvas, size, count)
     shapes = tuple(level.shape[:2] for level in chain)
-    return crop_from(flat(chain), shapes, size, windows, crop_size=crop_size)
+    area = sum(height * width for height, width in shapes)
 
+    def flat() -> jax.Array:
+        return jnp.concatenate([level.reshape(-1, 3) for level in chain])
 
-def flat(chain: list[jax.Array]) -> jax.Array:
-    """The pixels [n, 3] of all levels of a chain, one row after the other."""
-    return jnp.concatenate([level.reshape(-1, 3) for level in chain])
+    return settled(flat, (area, 3), always=size[0] >= 0), shapes
 
 
 @functools.partial(jax.jit, static_argnames=("level_shapes", "crop_size"))
@@ -111,18 +107,22 @@ def crop_from(
     *,
     crop_size: int,
 ) -> jax.Array:
-    """`crop_windows` from a chain that is at hand.
+    """Resamples windows of a picture to square crops.
 
     On a CPU the time follows from the largest window: 4, 9 or 25 pixels are read for each of the
     crops', so windows of like sizes should go together.
 
     Args:
-        pixels: what `flat` makes of the chain. Made once for all chunks of windows: it is a copy
-            of the picture.
-        level_shapes: height and width of each of its levels.
+        pixels: of `settled_mips`. Made once for all chunks of windows: it is a copy of the picture.
+        level_shapes: height and width of each of its levels, `mip_count` of them; what lies in
+            `pixels` after those is not read.
         size: int [2], height and width of the picture.
-        windows: float32 [k, 4] in pixels.
+        windows: float32 [k, 4] in pixels, of any size and position; a window that is not square is
+            stretched.
         crop_size: side of the crops.
+
+    Returns:
+        float32 [k, crop_size, crop_size, 3], pixels 0..255, black outside the picture.
     """
     shapes = jnp.array(level_shapes, jnp.int32)
     starts = np.cumsum([0] + [height * width for height, width in level_shapes[:-1]])

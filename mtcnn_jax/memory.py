@@ -10,6 +10,8 @@ import ctypes
 import pathlib
 import sys
 
+import jax
+
 # Parameters of mallopt(3), from the C library's malloc.h.
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 
@@ -62,7 +64,5 @@ def spare_mappings(most: int = MOST_MAPPINGS) -> bool:
     table = pathlib.Path("/proc/self/maps")
     if not table.exists() or table.read_bytes().count(b"\n") <= most:
         return False
-    import jax  # Not needed by what else is here.
-
     jax.clear_caches()
     return True

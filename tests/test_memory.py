@@ -1,4 +1,4 @@
-"""Keeping memory, seen from outside: by the page faults of a process of its own."""
+"""Keeping memory, seen by the page faults of a process of its own; and sparing the memory map."""
 
 import ctypes
 import pathlib
