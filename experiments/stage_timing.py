@@ -134,7 +134,7 @@ def time_stages(
         "P-Net": (RATE, sum(operations("pnet", level.shape) for level in levels)),
     }
     counts = {"pyramid": 1, "P-Net": len(levels), "selection": int(cells.valid.sum())}
-    chunks = dict(zip(("rnet", "onet"), config.chunks, strict=True))
+    chunks = dict(zip(("rnet", "onet"), config.used_chunks, strict=True))
     for name, title in (("rnet", "R-Net"), ("onet", "O-Net")):
         number = int(windows[name].valid.sum())
         counts[f"{title} crops"] = counts[title] = number

@@ -7,7 +7,7 @@ had to drop.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -16,9 +16,11 @@ import numpy as np
 
 from mtcnn_jax import boxes as box_lib
 from mtcnn_jax import crops, pyramid
+from mtcnn_jax.atlas import pack
 from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.cpu_networks import forward, settled
-from mtcnn_jax.layers import INPUT_SIZE, normalize
+from mtcnn_jax.forms import form_of
+from mtcnn_jax.layers import INPUT_SIZE, STRIDE, normalize
 from mtcnn_jax.nms import nms
 from mtcnn_jax.windows import Windows, calibrated, keep_best, look_at, take
 
@@ -44,6 +46,38 @@ class Detections(NamedTuple):
     overflow: jax.Array
 
 
+def _over_levels(params, chain, size, levels, form) -> Iterator[tuple[jax.Array, jax.Array]]:
+    """P-Net's scores [r, c] and offsets [r, c, 4] over one level after the other."""
+    for level in levels:
+        picture = functools.partial(pyramid.resample, chain, size, level)
+        pixels = settled(
+            lambda picture=picture: normalize(picture())[None],
+            (1, *level.shape, 3),
+            always=size[0] >= 0,
+        )
+        logits, offsets = forward("pnet", params, pixels, form=form)
+        yield jax.nn.softmax(logits[0])[..., 1], offsets[0]
+
+
+def _over_atlas(params, chain, size, levels, form) -> Iterator[tuple[jax.Array, jax.Array]]:
+    """The same, of all levels in one go."""
+    if not levels:
+        return
+    shape, corners = pack([level.shape for level in levels])
+    pixels = jnp.zeros((1, *shape, 3))
+    for level, (y, x) in zip(levels, corners, strict=True):
+        picture = normalize(pyramid.resample(chain, size, level))
+        pixels = jax.lax.dynamic_update_slice(pixels, picture[None], (0, y, x, 0))
+    logits, offsets = forward("pnet", params, pixels, form=form)
+    scores = jax.nn.softmax(logits[0])[..., 1]
+    for level, corner in zip(levels, corners, strict=True):
+        rows, columns = (
+            slice(start // STRIDE, start // STRIDE + cells)
+            for start, cells in zip(corner, pyramid.cells(level), strict=True)
+        )
+        yield scores[rows, columns], offsets[0, rows, columns]
+
+
 def scan(
     params: Params,
     chain: list[jax.Array],
@@ -65,15 +99,10 @@ def scan(
         threshold are valid.
     """
     found = []
-    for number, level in enumerate(levels):
-        picture = functools.partial(pyramid.resample, chain, size, level)
-        pixels = settled(
-            lambda picture=picture: normalize(picture())[None],
-            (1, *level.shape, 3),
-            always=size[0] >= 0,
-        )
-        logits, offsets = forward("pnet", params["pnet"], pixels, form=config.form)
-        scores = jax.nn.softmax(logits[0])[..., 1].ravel()
+    run = _over_atlas if form_of(config.form) == "gpu" else _over_levels
+    outputs = run(params["pnet"], chain, size, levels, config.form)
+    for number, (level, (scores, offsets)) in enumerate(zip(levels, outputs, strict=True)):
+        scores = scores.ravel()
         valid = pyramid.cell_valid(level, size).ravel()
         found.append(
             Windows(
@@ -104,9 +133,9 @@ def propose(windows: Windows, config: DetectConfig) -> tuple[Windows, jax.Array]
     """
     windows, over_candidates = keep_best(windows, config.capacities[0])
     within, overall = config.nms_thresholds[:2]
-    keep = nms(windows.boxes, windows.valid, within, groups=windows.groups)
+    keep = nms(windows.boxes, windows.valid, within, groups=windows.groups, form=config.form)
     windows, _ = keep_best(windows._replace(valid=keep), config.capacities[0])
-    keep = nms(windows.boxes, windows.valid, overall)
+    keep = nms(windows.boxes, windows.valid, overall, form=config.form)
     windows, over_windows = keep_best(windows._replace(valid=keep), config.capacities[1])
     squares = box_lib.to_square(calibrated(windows))
     return windows._replace(boxes=squares), jnp.stack([over_candidates, over_windows])
@@ -127,13 +156,13 @@ def refine(
         Square windows for O-Net, [capacities[2]], and int32 [], what went over that capacity.
     """
     logits, offsets = look_at(
-        "rnet", params["rnet"], pixels_of, windows, chunk=config.chunks[0], form=config.form
+        "rnet", params["rnet"], pixels_of, windows, chunk=config.used_chunks[0], form=config.form
     )
     scores = jax.nn.softmax(logits)[..., 1]
     valid = windows.valid & (scores > config.thresholds[1])
     windows = windows._replace(scores=scores, offsets=offsets, valid=valid)
     windows, _ = keep_best(windows, windows.valid.shape[0])
-    keep = nms(windows.boxes, windows.valid, config.nms_thresholds[2])
+    keep = nms(windows.boxes, windows.valid, config.nms_thresholds[2], form=config.form)
     windows, over = keep_best(windows._replace(valid=keep), config.capacities[2])
     return windows._replace(boxes=box_lib.to_square(calibrated(windows))), over
 
@@ -153,7 +182,7 @@ def finish(
         Windows whose boxes are the faces', not clipped, and their landmarks [n, 5, 2].
     """
     logits, offsets, points = look_at(
-        "onet", params["onet"], pixels_of, windows, chunk=config.chunks[1], form=config.form
+        "onet", params["onet"], pixels_of, windows, chunk=config.used_chunks[1], form=config.form
     )
     scores = jax.nn.softmax(logits)[..., 1]
     landmarks = box_lib.decode_landmarks(windows.boxes, points)
@@ -162,7 +191,8 @@ def finish(
     windows = windows._replace(boxes=calibrated(windows))
     order = jnp.argsort(-jnp.where(valid, scores, -1.0), stable=True)
     windows, landmarks = take((windows, landmarks), order)
-    keep = nms(windows.boxes, windows.valid, config.nms_thresholds[3], mode="min")
+    smaller = config.nms_thresholds[3]
+    keep = nms(windows.boxes, windows.valid, smaller, mode="min", form=config.form)
     index = jnp.argsort(~keep, stable=True)
     windows, landmarks = take((windows._replace(valid=keep), landmarks), index)
     return windows, landmarks

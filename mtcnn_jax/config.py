@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-FORMS = ("auto", "plain", "cpu")
+from mtcnn_jax.forms import CHUNKS, FORMS, form_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,9 +24,9 @@ class DetectConfig:
         nms_thresholds: overlaps within (0, 1] above which the lower score goes: within a pyramid
             level, over all levels, after R-Net, and after O-Net (there over the smaller box).
         capacities: windows kept at most after P-Net's threshold, for R-Net and for O-Net.
-        chunks: windows that R-Net and O-Net look at in one go.
-        form: how the networks are computed: "plain", "cpu" (the same numbers, arranged for a CPU),
-            or "auto", what suits the backend.
+        chunks: windows that R-Net and O-Net look at in one go; None for what suits the form.
+        form: how all of it is computed: "plain", "cpu" or "gpu" (the same numbers, arranged for a
+            CPU or a GPU), or "auto", what suits the backend.
         retries: how often `detect` starts again, with all capacities four times as large, when a
             picture overflows them; a picture that still does is reported by a warning. Pictures of
             more than a megapixel, where they go one by one, begin with the first of these.
@@ -37,7 +37,7 @@ class DetectConfig:
     scale_factor: float = 0.709
     nms_thresholds: tuple[float, float, float, float] = (0.5, 0.7, 0.7, 0.7)
     capacities: tuple[int, int, int] = (4096, 1024, 256)
-    chunks: tuple[int, int] = (32, 8)
+    chunks: tuple[int, int] | None = None
     form: str = "auto"
     retries: int = 2
 
@@ -56,11 +56,17 @@ class DetectConfig:
         self._check_tuple("nms_thresholds", 4, "overlaps above 0, up to 1", lambda x: 0 < x <= 1)
         counts = "whole numbers from 1 up"
         self._check_tuple("capacities", 3, counts, lambda x: x >= 1, kind=int)
-        self._check_tuple("chunks", 2, counts, lambda x: x >= 1, kind=int)
+        if self.chunks is not None:
+            self._check_tuple("chunks", 2, counts, lambda x: x >= 1, kind=int)
         if self.form not in FORMS:
             raise ValueError(f"form is {self.form!r}; accepted are {', '.join(FORMS)}")
         if not isinstance(self.retries, int) or isinstance(self.retries, bool) or self.retries < 0:
             raise ValueError(f"retries is {self.retries!r}; accepted are whole numbers from 0 up")
+
+    @property
+    def used_chunks(self) -> tuple[int, int]:
+        """`chunks`, or what suits the form on this backend."""
+        return CHUNKS[form_of(self.form)] if self.chunks is None else self.chunks
 
     def _check_tuple(
         self, name: str, length: int, accepted: str, test: Callable, *, kind: type = float

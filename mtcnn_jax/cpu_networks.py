@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mtcnn_jax.forms import form_of
 from mtcnn_jax.layers import pool
 
 Params = Any
@@ -145,13 +146,15 @@ def settled(make: Callable[[], jax.Array], shape: tuple[int, ...], always: jax.A
 
     The compiler would rather compute a crop anew for every neighbourhood that reads of it, which
     makes R-Net in the cascade 2.5 times as slow, and it ignores optimization barriers on a CPU. It
-    does not look into a branch.
+    does not look into a branch. On a GPU, where a branch is a wait for the host, there is none.
 
     Args:
         make: gives the array, float32.
         shape: of it.
         always: bool [], a comparison that holds and whose outcome the compiler cannot know.
     """
+    if jax.default_backend() != "cpu":
+        return make()
     return jax.lax.cond(always, make, lambda: jnp.zeros(shape, jnp.float32))
 
 
@@ -165,14 +168,14 @@ def forward(stage: str, params: Params, x: jax.Array, *, form: str) -> tuple[jax
         stage: "pnet", "rnet" or "onet".
         params: of that network.
         x: float32 [b, h, w, 3], normalised pixels.
-        form: "plain" as in `networks`, "cpu" as here, or "auto": what suits the backend.
+        form: as in `forms`; "cpu" as here, all others as in `networks`.
 
     Returns:
         What the network of `networks` returns.
     """
     if form == "auto":
         small = x.shape[0] * x.shape[1] * x.shape[2] <= _MOST_PIXELS
-        form = "cpu" if small and jax.default_backend() == "cpu" else "plain"
+        form = form_of(form) if small else "plain"
     if form == "cpu":
         return _FORWARD[stage](params, x)
     # Loading flax takes 0.2 s, which detection on a CPU is spared.

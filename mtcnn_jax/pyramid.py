@@ -105,9 +105,15 @@ def resample(chain: list[jax.Array], size: jax.Array, level: Level) -> jax.Array
     return _resample(rows, extent[1], scale, level.shape[1], axis=1)
 
 
+def cells(level: Level) -> tuple[int, int]:
+    """Rows and columns of P-Net's output over a level."""
+    rows, columns = ((length - WINDOW + STRIDE - 1) // STRIDE + 1 for length in level.shape)
+    return rows, columns
+
+
 def cell_windows(level: Level) -> np.ndarray:
     """float32 [r, c, 4]: the window, in pixels of the picture, behind each of P-Net's cells."""
-    rows, columns = ((length - WINDOW + STRIDE - 1) // STRIDE + 1 for length in level.shape)
+    rows, columns = cells(level)
     y, x = np.mgrid[0:rows, 0:columns] * STRIDE
     corners = np.stack([x, y, x + WINDOW, y + WINDOW], axis=-1)
     return (corners / level.scale).astype(np.float32)
@@ -115,7 +121,7 @@ def cell_windows(level: Level) -> np.ndarray:
 
 def cell_valid(level: Level, size: jax.Array) -> jax.Array:
     """bool [r, c]: does the whole of each of P-Net's windows lie within a picture of `size` [2]."""
-    rows, columns = cell_windows(level).shape[:2]
+    rows, columns = cells(level)
     inside = level_size(level, size)
     return (jnp.arange(rows)[:, None] * STRIDE + WINDOW <= inside[0]) & (
         jnp.arange(columns)[None, :] * STRIDE + WINDOW <= inside[1]

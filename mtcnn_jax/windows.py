@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from mtcnn_jax import boxes as box_lib
 from mtcnn_jax.cpu_networks import forward, settled
+from mtcnn_jax.forms import form_of
 from mtcnn_jax.layers import HEADS, INPUT_SIZE, normalize
 
 
@@ -63,7 +64,7 @@ def look_at(
         pixels_of: windows [k, 4] to crops [k, side, side, 3], pixels 0..255.
         windows: the valid ones first.
         chunk: how many go through together; the loop ends after the last valid one.
-        form: as in `cpu_networks.forward`.
+        form: as in `forms`; on a GPU the first chunk is not asked for, but looked at in any case.
 
     Returns:
         The network's outputs, each [n, ...]; zeros after the last chunk that was looked at.
@@ -90,6 +91,8 @@ def look_at(
         return number + 1, results
 
     blank = tuple(jnp.zeros((padded, width)) for width in HEADS[stage])
-    start = (jnp.zeros((), jnp.int32), blank)
-    _, results = jax.lax.while_loop(lambda state: state[0] * chunk < count, body, start)
+    state = (jnp.zeros((), jnp.int32), blank)
+    if form_of(form) == "gpu":
+        state = body(state)
+    _, results = jax.lax.while_loop(lambda state: state[0] * chunk < count, body, state)
     return tuple(jnp.zeros_like(r[:capacity]).at[by_size].set(r[:capacity]) for r in results)

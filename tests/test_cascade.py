@@ -157,7 +157,7 @@ def test_overflow_is_counted(params, street):
         ({"capacities": (10, 10, 0)}, "capacities is .*whole numbers from 1"),
         ({"capacities": (10.5, 10, 1)}, "capacities is"),
         ({"chunks": (True, 1)}, "chunks is"),
-        ({"form": "gpu"}, "form is .gpu.; accepted are auto, plain, cpu"),
+        ({"form": "tpu"}, "form is .tpu.; accepted are auto, plain, cpu, gpu"),
         ({"retries": -1}, "retries is -1"),
     ],
 )

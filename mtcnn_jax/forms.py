@@ -1,0 +1,25 @@
+"""The forms that the cascade can be computed in: all give the same faces.
+
+"plain" is the reference. "cpu" arranges the networks for a CPU (`cpu_networks`). "gpu" asks for few
+and large operations, since what a GPU waits for in a single picture is the host: the levels of the
+pyramid go through P-Net together (`atlas`), suppression takes larger blocks, R-Net and O-Net more
+windows at a time.
+"""
+
+import jax
+
+FORMS = ("auto", "plain", "cpu", "gpu")
+
+CHUNKS = {"plain": (32, 8), "cpu": (32, 8), "gpu": (512, 64)}
+"""Windows of a picture that R-Net and O-Net look at in one go, where the user does not say."""
+
+BATCH_CHUNKS = {**CHUNKS, "gpu": (128, 32)}
+"""The same for each picture of a batch, which waits for the one with most windows: of 64 street
+scenes with chunks of 256 and 64, R-Net and O-Net took half of 13 ms, a third of it for nothing."""
+
+
+def form_of(form: str) -> str:
+    """One of `FORMS` but "auto", which is what suits the backend."""
+    if form != "auto":
+        return form
+    return "cpu" if jax.default_backend() == "cpu" else "gpu"

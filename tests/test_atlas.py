@@ -1,0 +1,73 @@
+"""All levels of the pyramid on one picture: where they lie, and what P-Net makes of it."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from mtcnn_jax import DetectConfig, cascade, crops, pyramid
+from mtcnn_jax.atlas import pack
+from mtcnn_jax.detect import CANVASES, detect, detect_batch
+from tests.test_cascade import params, same, street
+
+__all__ = ["params", "street"]
+
+
+@pytest.mark.parametrize("shape", [*CANVASES, (12, 12), (13, 777), (1024, 4096)])
+@pytest.mark.parametrize("min_face_size", [12, 20, 31.7])
+def test_levels_lie_apart_at_even_places(shape, min_face_size):
+    levels = pyramid.plan(shape, min_face_size=min_face_size)
+    (height, width), corners = pack([level.shape for level in levels])
+    taken = np.zeros((height, width), int)
+    for level, (y, x) in zip(levels, corners, strict=True):
+        assert y % 2 == x % 2 == 0
+        taken[y : y + level.shape[0], x : x + level.shape[1]] += 1
+    assert taken.max(initial=0) <= 1 and height % 2 == width % 2 == 0
+    assert taken.sum() == sum(level.shape[0] * level.shape[1] for level in levels)
+    if shape in CANVASES:
+        assert taken.size < 1.25 * taken.sum()
+
+
+def test_nothing_is_packed_into_nothing():
+    assert pack([]) == ((0, 0), ())
+
+
+@pytest.mark.parametrize("size", [(97, 131), (100, 140)])
+def test_cells_over_the_atlas_are_those_over_the_levels(size, params, street):
+    """The picture fills its canvas, whose levels have odd sides, or only a part of it."""
+    canvas = street[: max(97, size[0]), : max(131, size[1])]
+    levels = pyramid.plan(canvas.shape[:2])
+    assert any(level.shape[0] % 2 for level in levels)
+    assert any(level.shape[1] % 2 for level in levels)
+
+    def scan(form):
+        chain = crops.mip_chain(canvas, np.array((97, 131)), pyramid.mips_used(levels))
+        config = DetectConfig(thresholds=(0.0, 0.0, 0.0), form=form)
+        return cascade.scan(params, chain, np.array((97, 131)), levels, config)
+
+    plain, found = (jax.jit(scan, static_argnums=0)(form) for form in ("plain", "gpu"))
+    np.testing.assert_array_equal(found.valid, plain.valid)
+    np.testing.assert_array_equal(found.groups, plain.groups)
+    assert plain.valid.sum() > 1000
+    for name in ("boxes", "scores", "offsets"):
+        one, other = (np.asarray(getattr(cells, name))[plain.valid] for cells in (found, plain))
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+QUICK = DetectConfig(min_face_size=40, capacities=(1024, 256, 64))
+
+
+def test_the_form_for_a_gpu_finds_the_same_faces(params, street):
+    pictures = [street, street[:, ::-1], street[40:, 30:]]
+    wanted = [
+        detect(params, picture, dataclasses.replace(QUICK, form="cpu")) for picture in pictures
+    ]
+    assert sum(len(faces.scores) for faces in wanted) > 8
+    config = dataclasses.replace(QUICK, form="gpu", chunks=(64, 8))
+    for found in (
+        [detect(params, picture, config) for picture in pictures],
+        detect_batch(params, pictures, config, batch_size=2),
+    ):
+        for faces, one in zip(found, wanted, strict=True):
+            same(faces, one, atol=2e-3)
