@@ -215,18 +215,21 @@ def cut(image: np.ndarray, windows: Windows, *, crop_size: int) -> Samples:
 
 
 def _cut_as_pyramid(image: np.ndarray, windows: np.ndarray, side: int) -> np.ndarray:
-    """uint8 [n, side, side, 3] by Pillow's triangle filter, which is the pyramid's."""
+    """uint8 [n, side, side, 3]: each window from the half nearest in size, as in `pyramid`."""
     patches = np.zeros((len(windows), side, side, 3), np.uint8)
-    if not len(windows):
-        return patches
-    height, width = image.shape[:2]
-    low = np.floor(np.minimum(windows[:, :2].min(axis=0), 0)).astype(int)
-    high = np.ceil(np.maximum(windows[:, 2:].max(axis=0), (width, height))).astype(int)
-    margins = ((-low[1], high[1] - height), (-low[0], high[0] - width), (0, 0))
-    picture = Image.fromarray(np.pad(image, margins))
-    for row, window in enumerate(windows - np.tile(low, 2)):
-        box = tuple(window.tolist())
-        patches[row] = picture.resize((side, side), Image.Resampling.BILINEAR, box=box)
+    ratios = (windows[:, 2] - windows[:, 0]) / side
+    mips = np.maximum(0, np.floor(np.log2(ratios) + 1e-9)).astype(int)
+    picture = Image.fromarray(image)
+    for mip in np.unique(mips):
+        rows = np.flatnonzero(mips == mip)
+        halved = np.asarray(picture.reduce(2**mip)) if mip else image
+        boxes = windows[rows] / 2**mip
+        before = np.ceil(np.maximum(-boxes[:, :2].min(axis=0), 0)).astype(int)
+        after = boxes[:, 2:].max(axis=0) - (halved.shape[1], halved.shape[0])
+        margins = [*zip(before, np.ceil(np.maximum(after, 0)).astype(int), strict=True)][::-1]
+        padded = Image.fromarray(np.pad(halved, (*margins, (0, 0))))
+        for row, box in zip(rows, (boxes + np.tile(before, 2)).tolist(), strict=True):
+            patches[row] = padded.resize((side, side), Image.Resampling.BILINEAR, box=tuple(box))
     return patches
 
 
@@ -249,6 +252,9 @@ def _cut_as_crops(image: np.ndarray, windows: np.ndarray, side: int) -> np.ndarr
 def _crops(canvas, size, windows, count, *, side):
     """uint8 [n, side, side, 3]; of the windows [n, 4] only the first `count` are cut."""
     pixels, shapes = crops.settled_mips(canvas, size, crops.mip_count(canvas.shape[:2], side))
+    if jax.default_backend() != "cpu":
+        found = crops.crop_from(pixels, shapes, size, windows, crop_size=side)
+        return jnp.round(found).astype(jnp.uint8)
 
     def cut_chunk(number: jax.Array, patches: jax.Array) -> jax.Array:
         part = jax.lax.dynamic_slice_in_dim(windows, number * CHUNK, CHUNK)

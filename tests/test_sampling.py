@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from data import sampling
+from mtcnn_jax import crops, pyramid
 from mtcnn_jax.layers import INPUT_SIZE
 from mtcnn_jax.samples import LANDMARK, NEGATIVE, PART, POSITIVE
 
@@ -246,6 +247,29 @@ def test_beyond_the_border_it_is_black(stage):
     assert not samples.patches[0, : side // 2 - 1].any()
     assert not samples.patches[0, :, : side // 2 - 1].any()
     assert (samples.patches[0, side // 2 + 1 :, side // 2 + 1 :] == 200).all()
+
+
+def test_p_nets_patches_are_the_pyramids_pixels():
+    size = np.array([203, 300])
+    coarse = np.random.default_rng(4).integers(0, 256, (51, 75, 3)).astype(np.uint8)
+    image = np.kron(coarse, np.ones((4, 4, 1), np.uint8))[: size[0]]
+    levels = pyramid.plan(tuple(size), min_face_size=14)[:-2]  # The last two have no room.
+    chain = crops.mip_chain(image, size, pyramid.mips_used(levels))
+    assert {level.mip for level in levels} == {0, 1, 2}
+    for level in levels:
+        pixels = np.asarray(pyramid.resample(chain, size, level))
+        last = np.array(level.shape) - 16
+        places = np.stack([np.ones(2, int), last // 2, last - 2])
+        assert places.min() > 0
+        corners = ((places + 2) / level.scale)[:, ::-1]
+        windows = np.concatenate([corners, corners + 12 / level.scale], axis=1).astype(np.float32)
+        labelled = sampling.Windows(
+            windows, np.zeros(3, np.int8), np.full((3, 4), np.nan, np.float32), unknown(3)
+        )
+        patches = sampling.cut(image, labelled, crop_size=12).patches
+        for patch, (row, column) in zip(patches, places, strict=True):
+            wanted = pixels[row : row + 16, column : column + 16]
+            assert np.abs(patch - wanted).max() < 1.6  # Pillow rounds halves and axes to 8 bits.
 
 
 @pytest.mark.parametrize("stage", ["pnet", "onet"])
