@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
+from experiments.canvases import stages_by_canvas
 from mtcnn_jax import DetectConfig
-from mtcnn_jax.detect import detect_stages
 from mtcnn_jax.layers import INPUT_SIZE
 
 LOWEST = (0.3, 0.1, 0.02)
@@ -71,7 +71,7 @@ def calibrate(
     for low in LOWEST:
         looking = tuple(low if index == row else score for index, score in enumerate(thresholds))
         config = DetectConfig(min_face_size=min_face_size, thresholds=looking)
-        found = detect_stages(params, images, config, until=stage)
+        found = stages_by_canvas(params, images, config, until=stage)
         point = operating_point([left[stage][:, 4] for left in found], target)
         if point is not None:
             break

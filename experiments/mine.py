@@ -11,10 +11,13 @@ samples.
 
 import dataclasses
 import math
+import os
 import pathlib
 import shutil
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
+import jax
 import numpy as np
 import tqdm
 from absl import app, flags
@@ -22,11 +25,11 @@ from absl import app, flags
 from data import records, sampling
 from data.batches import gather
 from data.samples import concatenate, load_samples, merge_samples, save_samples
+from experiments.canvases import stages_by_canvas
 from experiments.command import run_command
 from experiments.compilations import keep_compilations
 from experiments.validation import score
 from mtcnn_jax import DetectConfig, keep_memory, load_params, read_image, spare_mappings
-from mtcnn_jax.detect import detect_stages
 from mtcnn_jax.layers import INPUT_SIZE
 from mtcnn_jax.samples import LANDMARK, NEGATIVE, PART, POSITIVE, Samples
 
@@ -119,7 +122,7 @@ def proposals(stage: str, params, images: list[np.ndarray], config: MineConfig) 
     with warnings.catch_warnings():
         # That windows of low score are dropped is what `proposed` says.
         warnings.filterwarnings("ignore", ".* went over the capacities ", UserWarning)
-        found = detect_stages(params, images, looking, until=before)
+        found = stages_by_canvas(params, images, looking, until=before)
     return [stages[before][:, :4] for stages in found]
 
 
@@ -181,10 +184,9 @@ def mine_shard(
     judge=None,
 ) -> Samples:
     """The samples of some numbered pictures; see `mine_stage` for the arguments."""
-    images = [read_image(picture.encoded) for _, picture in pictures]
-    proposed = proposals(stage, params, images, config)
-    parts = []
-    for row, (number, picture) in enumerate(pictures):
+
+    def make(row: int) -> Samples:
+        number, picture = pictures[row]
         rng = np.random.default_rng([config.seed, STAGES.index(stage), number])
         size = images[row].shape[:2]
         negatives = config.negatives * (1 if judge is None else config.pool)
@@ -194,7 +196,16 @@ def mine_shard(
         samples = sampling.cut(images[row], windows, crop_size=INPUT_SIZE[stage])
         if judge is not None and picture.exhaustive:
             samples = gather(samples, _judged(stage, judge, samples, config, rng))
-        parts.append(samples)
+        return samples
+
+    # Pillow, which reads the pictures and cuts P-Net's windows, leaves the interpreter to others
+    # meanwhile; what JAX cuts on a CPU fills the machine by itself.
+    in_turn = stage != "pnet" and jax.default_backend() == "cpu"
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        images = list(pool.map(lambda picture: read_image(picture[1].encoded), pictures))
+        proposed = proposals(stage, params, images, config)
+        apply = map if in_turn else pool.map
+        parts = list(apply(make, range(len(pictures))))
     return concatenate(parts)
 
 

@@ -153,7 +153,7 @@ class TestShard:
             asked.append((params, config.min_face_size, config.thresholds, until))
             return [{until: np.array([[1, 2, 31, 32, 0.9]], np.float32)} for _ in images]
 
-        monkeypatch.setattr(mine, "detect_stages", stages)
+        monkeypatch.setattr(mine, "stages_by_canvas", stages)
         images = [np.zeros((*SIZE, 3), np.uint8)] * 2
         assert [len(found) for found in mine.proposals("pnet", {}, images, CONFIG)] == [0, 0]
         assert asked == []
