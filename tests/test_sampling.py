@@ -1,5 +1,6 @@
 """Labels of windows against an IoU in plain Python; patches against drawn pictures."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -247,6 +248,21 @@ def test_beyond_the_border_it_is_black(stage):
     assert not samples.patches[0, : side // 2 - 1].any()
     assert not samples.patches[0, :, : side // 2 - 1].any()
     assert (samples.patches[0, side // 2 + 1 :, side // 2 + 1 :] == 200).all()
+
+
+def test_on_a_gpu_patches_are_the_same(monkeypatch):
+    rng = np.random.default_rng(6)
+    image = rng.integers(0, 256, (150, 180, 3)).astype(np.uint8)
+    windows = sampling.random_squares((150, 180), 20, rng, smallest=16)
+    unlabelled = np.full((20, 4), np.nan, np.float32)
+    labelled = sampling.Windows(windows, np.zeros(20, np.int8), unlabelled, unknown(20))
+    found = []
+    for backend in ("cpu", "gpu"):
+        monkeypatch.setattr(jax, "default_backend", lambda backend=backend: backend)
+        jax.clear_caches()  # What was traced for the other backend.
+        found.append(sampling.cut(image, labelled, crop_size=24).patches.astype(int))
+    jax.clear_caches()
+    assert found[0].std() > 10 and np.abs(found[0] - found[1]).max() <= 1
 
 
 def test_p_nets_patches_are_the_pyramids_pixels():
