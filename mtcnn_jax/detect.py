@@ -72,6 +72,14 @@ def canvas_shape(height: int, width: int) -> tuple[int, int]:
     return tuple(-(-length // LARGE_STEP) * LARGE_STEP for length in (height, width))
 
 
+def by_canvas(images: Sequence[np.ndarray]) -> dict[tuple[int, int], list[int]]:
+    """The places of the pictures uint8 [h, w, 3] that go on each canvas."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    for number, image in enumerate(images):
+        groups.setdefault(canvas_shape(*image.shape[:2]), []).append(number)
+    return groups
+
+
 @jax.jit
 def _detect_one(params, canvas, size, config):
     return cascade.detect_padded(params, canvas, size, config)
@@ -106,17 +114,19 @@ def _placed(config: DetectConfig) -> DetectConfig:
     return jax.tree.map(lambda threshold: jnp.asarray(threshold, jnp.float32), config)
 
 
-def _fill(canvas: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """Lays `image` on `canvas`, of which the rest may be anything, and gives its size."""
+def _fill(canvas: np.ndarray, image: np.ndarray) -> None:
+    """Lays `image` in the first corner of `canvas`, of which the rest may be anything."""
     canvas[: image.shape[0], : image.shape[1]] = image
-    return np.array(image.shape[:2], np.int32)
 
 
 def _run_one(run: Callable, params: Params, image: np.ndarray, config: DetectConfig) -> Any:
     """Runs on uint8 [h, w, 3], again at larger capacities for as long as they overflow."""
     shape = canvas_shape(*image.shape[:2])
-    canvas = image if image.shape[:2] == shape else np.empty((*shape, 3), np.uint8)
-    size = _fill(canvas, image) if canvas is not image else np.array(shape, np.int32)
+    size = np.array(image.shape[:2], np.int32)
+    canvas = image
+    if image.shape[:2] != shape:
+        canvas = np.empty((*shape, 3), np.uint8)
+        _fill(canvas, image)
     grown = math.prod(shape) > GROWN_ABOVE
     for retry in range(min(grown, config.retries), config.retries + 1):
         capacities = tuple(GROWTH**retry * capacity for capacity in config.capacities)
@@ -149,9 +159,6 @@ def _run_all(
     """Runs on every picture, `batch_size` of one canvas at a time; results in order."""
     if batch_size == 1:
         return [_run_one(one, params, image, config) for image in images]
-    groups: dict[tuple[int, int], list[int]] = {}
-    for number, image in enumerate(images):
-        groups.setdefault(canvas_shape(*image.shape[:2]), []).append(number)
     results: dict[int, Any] = {}
     chunks = config.chunks or BATCH_CHUNKS[form_of(config.form)]
     static = _placed(dataclasses.replace(config, chunks=chunks, retries=0))
@@ -166,18 +173,17 @@ def _run_all(
 
     # While the device looks at one batch, the host lays out the next and reads the one before.
     under_way: collections.deque = collections.deque()
-    for shape, members in groups.items():
-        batches = range(0, len(members), batch_size)
-        ways = min(AHEAD, len(batches))
-        buffers = [np.empty((batch_size, *shape, 3), np.uint8) for _ in range(ways)]
-        for count, start in enumerate(batches):
+    for shape, members in by_canvas(images).items():
+        buffers = [np.empty((batch_size, *shape, 3), np.uint8) for _ in range(AHEAD)]
+        for count, start in enumerate(range(0, len(members), batch_size)):
             if len(under_way) == AHEAD:
                 collect(*under_way.popleft())
-            canvases = buffers[count % ways]
+            canvases = buffers[count % AHEAD]
             sizes = np.zeros((batch_size, 2), np.int32)
             part = members[start : start + batch_size]
             for row, number in enumerate(part):
-                sizes[row] = _fill(canvases[row], images[number])
+                sizes[row] = images[number].shape[:2]
+                _fill(canvases[row], images[number])
             under_way.append((many(params, canvases, sizes, static), part))
     for batch in under_way:
         collect(*batch)
