@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from mtcnn_jax import crops
+from mtcnn_jax import crops, pyramid
 from mtcnn_jax.detect import canvas_shape
 from mtcnn_jax.layers import INPUT_SIZE
 from mtcnn_jax.samples import (
@@ -33,7 +33,7 @@ NEGATIVE_BELOW = 0.3
 """IoU with every face of a negative; the other bounds are in `mtcnn_jax.samples`."""
 
 CAPACITY, CHUNK = 256, 16
-"""Windows cut in one call at most, and together: those of one size cost less."""
+"""Windows cut in one call at most, and together on a CPU, where those of one size cost less."""
 
 
 class Windows(NamedTuple):
@@ -217,8 +217,7 @@ def cut(image: np.ndarray, windows: Windows, *, crop_size: int) -> Samples:
 def _cut_as_pyramid(image: np.ndarray, windows: np.ndarray, side: int) -> np.ndarray:
     """uint8 [n, side, side, 3]: each window from the half nearest in size, as in `pyramid`."""
     patches = np.zeros((len(windows), side, side, 3), np.uint8)
-    ratios = (windows[:, 2] - windows[:, 0]) / side
-    mips = np.maximum(0, np.floor(np.log2(ratios) + 1e-9)).astype(int)
+    mips = pyramid.nearest_mip((windows[:, 2] - windows[:, 0]) / side)
     picture = Image.fromarray(image)
     for mip in np.unique(mips):
         rows = np.flatnonzero(mips == mip)
@@ -252,15 +251,13 @@ def _cut_as_crops(image: np.ndarray, windows: np.ndarray, side: int) -> np.ndarr
 def _crops(canvas, size, windows, count, *, side):
     """uint8 [n, side, side, 3]; of the windows [n, 4] only the first `count` are cut."""
     pixels, shapes = crops.settled_mips(canvas, size, crops.mip_count(canvas.shape[:2], side))
-    if jax.default_backend() != "cpu":
-        found = crops.crop_from(pixels, shapes, size, windows, crop_size=side)
-        return jnp.round(found).astype(jnp.uint8)
+    chunk = CHUNK if jax.default_backend() == "cpu" else len(windows)
 
     def cut_chunk(number: jax.Array, patches: jax.Array) -> jax.Array:
-        part = jax.lax.dynamic_slice_in_dim(windows, number * CHUNK, CHUNK)
+        part = jax.lax.dynamic_slice_in_dim(windows, number * chunk, chunk)
         found = crops.crop_from(pixels, shapes, size, part, crop_size=side)
         found = jnp.round(found).astype(jnp.uint8)
-        return jax.lax.dynamic_update_slice_in_dim(patches, found, number * CHUNK, axis=0)
+        return jax.lax.dynamic_update_slice_in_dim(patches, found, number * chunk, axis=0)
 
     blank = jnp.zeros((len(windows), side, side, 3), jnp.uint8)
-    return jax.lax.fori_loop(0, -(-count // CHUNK), cut_chunk, blank)
+    return jax.lax.fori_loop(0, -(-count // chunk), cut_chunk, blank)

@@ -36,6 +36,11 @@ class Level:
     shape: tuple[int, int]
 
 
+def nearest_mip(ratio: np.ndarray | float) -> np.ndarray:
+    """How often a picture is halved before `ratio` of its pixels, to a side, become one."""
+    return np.maximum(0, np.floor(np.log2(ratio) + 1e-9)).astype(int)
+
+
 def plan(
     shape: tuple[int, int], *, min_face_size: float = 20, scale_factor: float = 0.709
 ) -> tuple[Level, ...]:
@@ -47,7 +52,7 @@ def plan(
     levels = []
     scale = WINDOW / min_face_size
     while min(shape) * scale + SLACK >= WINDOW:
-        mip = max(0, math.floor(-math.log2(scale) + 1e-9))
+        mip = int(nearest_mip(1 / scale))
         level_shape = tuple(math.ceil(length * scale - SLACK) for length in shape)
         levels.append(Level(scale, mip, level_shape))
         scale *= scale_factor
