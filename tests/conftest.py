@@ -2,9 +2,11 @@
 
 import pathlib
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from mtcnn_jax import spare_mappings
+from mtcnn_jax import load_params, spare_mappings
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -21,3 +23,16 @@ def shared() -> pathlib.Path:
     if not folder.is_dir():
         pytest.skip("needs the reference data in ../shared, which is not here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def params(shared):
+    """The weights of the method's authors."""
+    return load_params(shared / "reference/cascade/weights.npz")
+
+
+@pytest.fixture(scope="session")
+def street(shared) -> np.ndarray:
+    """uint8 [480, 640, 3], a street scene with five faces."""
+    with Image.open(shared / "reference/photos/vga_street.png") as image:
+        return np.asarray(image.convert("RGB"))

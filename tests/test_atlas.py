@@ -9,9 +9,7 @@ import pytest
 from mtcnn_jax import DetectConfig, cascade, crops, pyramid
 from mtcnn_jax.atlas import pack
 from mtcnn_jax.detect import CANVASES, detect, detect_batch
-from tests.test_cascade import params, same, street
-
-__all__ = ["params", "street"]
+from tests.test_cascade import same
 
 
 @pytest.mark.parametrize("shape", [*CANVASES, (12, 12), (13, 777), (1024, 4096)])

@@ -5,9 +5,8 @@ import functools
 import jax
 import numpy as np
 import pytest
-from PIL import Image
 
-from mtcnn_jax import DetectConfig, detect_padded, load_params
+from mtcnn_jax import DetectConfig, detect_padded
 from tests.test_boxes import overlap
 
 CONFIG = DetectConfig(capacities=(1024, 256, 64))
@@ -16,17 +15,6 @@ WHOLE, PART = (
     (320, 320),
 )  # Two canvases serve nearly all tests: compiling takes longest.
 run = jax.jit(detect_padded)
-
-
-@pytest.fixture(scope="module")
-def params(shared):
-    return load_params(shared / "reference/cascade/weights.npz")
-
-
-@pytest.fixture(scope="module")
-def street(shared):
-    with Image.open(shared / "reference/photos/vga_street.png") as image:
-        return np.asarray(image.convert("RGB"))
 
 
 def on_canvas(picture, shape, *, fill=0):

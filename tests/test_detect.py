@@ -21,17 +21,6 @@ BUNDLED = pathlib.Path(mj.__file__).parent / "weights/mtcnn.npz"
 
 
 @pytest.fixture(scope="module")
-def params(shared):
-    return mj.load_params(shared / "reference/cascade/weights.npz")
-
-
-@pytest.fixture(scope="module")
-def street(shared):
-    with Image.open(shared / "reference/photos/vga_street.png") as image:
-        return np.asarray(image.convert("RGB"))
-
-
-@pytest.fixture(scope="module")
 def astronaut(shared):
     with Image.open(shared / "reference/photos/astronaut.png") as image:
         return np.asarray(image.convert("RGB"))
