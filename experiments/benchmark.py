@@ -30,7 +30,7 @@ from experiments import benchmark_report
 from experiments.benchmark_config import QUICK, SECTIONS, BenchmarkConfig
 from experiments.command import run_command
 from experiments.compilations import keep_compilations
-from experiments.peers import Peer, parse_pythons, start_peers
+from experiments.peers import Peer, PeerError, parse_pythons, start_peers
 from experiments.scenes import scene
 from experiments.stage_timing import time_stages
 from experiments.startup import startups
@@ -48,14 +48,19 @@ def _own(params, pictures: list[np.ndarray], config: mj.DetectConfig) -> Callabl
 def _compare(
     params, peers: list[Peer], pictures: np.ndarray, config: mj.DetectConfig, runs: int
 ) -> dict[str, Any]:
-    """Times this package and the others on the same pictures [n, h, w, 3]."""
+    """Times this package and the others that still run on the same pictures [n, h, w, 3]."""
     own = list(pictures)
     faces = {OURS: len(mj.detect_batch(params, own, config)[0].boxes)}
     tasks: dict[str, Callable] = {OURS: _own(params, own, config)}
-    for peer in peers:
-        faces[peer.name] = peer.prepare(pictures, config.min_face_size)
-        tasks[peer.name] = peer.run
-    taken = take_turns(tasks, runs)
+    try:
+        for peer in peers:
+            if not peer.failure:
+                faces[peer.name] = peer.prepare(pictures, config.min_face_size)
+                tasks[peer.name] = peer.run
+        taken = take_turns(tasks, runs)
+    except PeerError as error:
+        logging.warning("left out from here on: %s", error)
+        return _compare(params, peers, pictures, config, runs)
     return {
         name: {**times._asdict(), "faces": faces[name], "over_ours": ratio(taken[OURS], times)}
         for name, times in taken.items()
@@ -211,7 +216,7 @@ def benchmark_all(values: Any) -> None:
     finally:
         for peer in running:
             peer.close()
-    results["left_out"] = skipped
+    results["left_out"] = skipped + [peer.failure for peer in running if peer.failure]
     folder = pathlib.Path(values.output)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "benchmark.json").write_text(json.dumps(results, indent=2) + "\n")

@@ -9,8 +9,12 @@ def _ms(times: dict[str, Any]) -> str:
     return f"{times['median'] * 1e3:.1f} ({times['least'] * 1e3:.1f})"
 
 
+def _rate(batch: int, times: dict[str, Any] | None) -> str:
+    return f"{batch / times['median']:.1f}" if times else ""
+
+
 def _names(rows: list[dict[str, Any]]) -> list[str]:
-    return list(rows[0]["times"])
+    return list(rows[0]["times"])  # A package that fails is in no later row.
 
 
 def _latency(rows: list[dict[str, Any]]) -> str:
@@ -23,7 +27,8 @@ def _latency(rows: list[dict[str, Any]]) -> str:
         times = row["times"]
         line = [row["picture"], f"{row['min_face_size']:g} px", _ms(times[ours])]
         for name in peers:
-            line += [f"{times[name]['over_ours']:.2f}", _ms(times[name])]
+            there = name in times
+            line += [f"{times[name]['over_ours']:.2f}", _ms(times[name])] if there else ["", ""]
         line.append(" / ".join(str(times[name]["faces"]) for name in times))
         lines.append(line)
     return table(heads, lines)
@@ -37,8 +42,8 @@ def _throughput(rows: list[dict[str, Any]]) -> str:
         [
             [
                 str(row["batch"]),
-                *(f"{row['batch'] / row['times'][name]['median']:.1f}" for name in names),
-                f"{row['batch'] / row['mixed']['median']:.1f}",
+                *(_rate(row["batch"], row["times"].get(name)) for name in names),
+                _rate(row["batch"], row["mixed"]),
             ]
             for row in rows
         ],

@@ -20,10 +20,16 @@ class PeerError(Exception):
 
 
 class Peer:
-    """A running package."""
+    """A running package.
+
+    Attributes:
+        name: of it.
+        failure: a word on why it ended before its time; empty as long as it runs.
+    """
 
     def __init__(self, name: str, python: str):
         self.name = name
+        self.failure = ""
         self._errors = tempfile.TemporaryFile("w+")
         try:
             self._process = subprocess.Popen(
@@ -48,7 +54,8 @@ class Peer:
             self._process.wait()
             self._errors.seek(0)
             last = self._errors.read().strip().splitlines() or ["no word"]
-            raise PeerError(f"{self.name}: ended with {last[-1]}")
+            self.failure = f"{self.name}: ended with {last[-1]}"
+            raise PeerError(self.failure)
         return json.loads(line)
 
     def _ask(self, request: dict) -> dict:

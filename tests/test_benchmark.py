@@ -7,6 +7,7 @@ import pytest
 
 from experiments import benchmark, benchmark_report
 from experiments.benchmark_config import SECTIONS, BenchmarkConfig
+from experiments.peers import PeerError
 
 
 def values(tmp_path, **changed):
@@ -43,6 +44,43 @@ def test_a_quick_run_fills_every_section(tmp_path, monkeypatch, capsys):
     titles = ("One picture", "Batches", "How time grows", "Training", "A fresh process")
     for title in (*titles, "Stages: 320x240"):
         assert f"## {title}" in report
+
+
+class Fading(types.SimpleNamespace):
+    """A package that ends before its last run."""
+
+    def prepare(self, pictures, min_face_size):
+        return 3
+
+    def run(self):
+        self.left -= 1
+        if self.left < 0:
+            self.failure = "mtcnn: ended with Killed"
+            raise PeerError(self.failure)
+        return 0.5
+
+    def close(self):
+        self.closed = True
+
+
+def test_one_that_ends_in_the_middle_is_named_and_nothing_else_is_lost(
+    tmp_path, monkeypatch, capsys
+):
+    fading = Fading(name="mtcnn", failure="", left=4)  # The second picture's first round.
+    monkeypatch.setattr(benchmark.flags, "FLAGS", values(tmp_path, peers=["mtcnn"]))
+    monkeypatch.setattr(benchmark, "keep_compilations", lambda: None)
+    monkeypatch.setattr(benchmark, "start_peers", lambda names, pythons: ([fading], []))
+    assert benchmark.main(["benchmark"]) == 0
+    results = json.loads((tmp_path / "speed" / "benchmark.json").read_text())
+    assert [set(row["times"]) for row in results["latency"]] == [
+        {"mtcnn_jax", "mtcnn"},
+        {"mtcnn_jax"},
+    ]
+    assert results["left_out"] == ["mtcnn: ended with Killed"]
+    report = capsys.readouterr().out
+    assert "Left out: mtcnn: ended with Killed" in report
+    assert [line.count("|") for line in report.splitlines() if " px |" in line] == [7, 7]
+    assert fading.closed
 
 
 def test_ratios_and_rates_of_a_report():

@@ -67,6 +67,7 @@ def test_one_that_fails_later_says_why(packages):
         peer.prepare(np.zeros((1, 8, 8, 3), np.uint8), 20)
     with pytest.raises(peers.PeerError, match="mtcnn: ended with AssertionError"):
         peer.run()
+    assert peer.failure == "mtcnn: ended with AssertionError"
     peer.close()
 
 
