@@ -15,7 +15,8 @@ def run_command(argv: Sequence[str], work: Callable[[], None], *, quiet: bool = 
         quiet: log warnings only, unless --verbosity says otherwise.
 
     Returns:
-        The exit code: 0, or 2 after an OSError or a ValueError.
+        The exit code: 0, or 2 after an OSError, a ValueError or, where a loss is no number any
+        more, a FloatingPointError.
     """
     if quiet and not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)
@@ -23,7 +24,7 @@ def run_command(argv: Sequence[str], work: Callable[[], None], *, quiet: bool = 
         if argv[1:]:
             raise ValueError(f"{argv[1:]} is not part of a flag")
         work()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

@@ -10,12 +10,12 @@ Started again with the same flags, a run goes on from its last checkpoint.
 """
 
 import dataclasses
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 from absl import app, flags, logging
 
+from experiments.command import run_command
 from experiments.compilations import keep_compilations
 from experiments.curves import save_curves
 from experiments.fit import Run
@@ -217,27 +217,23 @@ def define_flags() -> None:
     flags.DEFINE_string("mine", "", "For --stage=all: settings of mining to change, name=number.")
 
 
-def main(argv: list[str]) -> int:
-    """Runs the command with absl's flags."""
-    values = flags.FLAGS
-    try:
-        if argv[1:]:
-            raise ValueError(f"{argv[1:]} is not part of a flag")
-        keep_compilations()
-        keep_memory()
-        if values.stage == "all":
-            from experiments import pipeline  # It needs what reads the data sets.
+def train(values: Any) -> None:
+    """Trains what the flags ask for and prints where the weights are."""
+    keep_compilations()
+    keep_memory()
+    if values.stage == "all":
+        from experiments import pipeline  # It needs what reads the data sets.
 
-            pipeline.train_all(values)
-            return 0
-        run = Run(make_config(values, values.stage, [values.stage]))
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    weights = run.fit()
+        pipeline.train_all(values)
+        return
+    weights = Run(make_config(values, values.stage, [values.stage])).fit()
     save_curves(weights.parent)
     print(weights)
-    return 0
+
+
+def main(argv: list[str]) -> int:
+    """Runs the command with absl's flags."""
+    return run_command(argv, lambda: train(flags.FLAGS))
 
 
 if __name__ == "__main__":

@@ -90,6 +90,18 @@ def test_wrong_flags_end_it_with_a_word(tmp_path, monkeypatch, capsys, changed, 
     assert not (tmp_path / "run").exists()
 
 
+def test_a_loss_that_is_no_number_ends_it_with_a_word(tmp_path, monkeypatch, capsys):
+    samples = save_drawn(tmp_path / "samples", "pnet", each=2)
+    small = {"steps": ["8"], "warmup_steps": 0, "batch_size": ["7"], "learning_rate": ["1e30"]}
+    short = {"log_every": 1, "scan_steps": 1, "evaluate_every": 0, "checkpoint_every": 8}
+    values = settings(tmp_path, stage="pnet", samples=str(samples), **small, **short)
+    values.optimizer = "sgd"
+    monkeypatch.setattr(train.flags, "FLAGS", values)
+    assert train.main(["train"]) == 2
+    told = capsys.readouterr().err
+    assert "error: the loss of pnet is" in told and "a lower --learning_rate may help" in told
+
+
 def test_words_that_are_no_flags_are_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(train.flags, "FLAGS", settings(tmp_path / "run", stage="onet"))
     assert train.main(["train", "onet"]) == 2
