@@ -29,9 +29,9 @@ STAGES = ("pnet", "rnet", "onet")
 
 DEFAULTS = {
     "pnet": {"steps": 12_000, "batch_size": 512, "learning_rate": 0.01, "face_iou": POSITIVE_ABOVE},
-    "rnet": {"steps": 6_000, "batch_size": 512, "learning_rate": 0.01, "face_iou": POSITIVE_ABOVE},
+    "rnet": {"steps": 5_000, "batch_size": 512, "learning_rate": 0.01, "face_iou": POSITIVE_ABOVE},
     "onet": {
-        "steps": 6_000,
+        "steps": 5_000,
         "batch_size": 256,
         "learning_rate": 0.003,
         "face_iou": POSITIVE_ABOVE,
