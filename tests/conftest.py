@@ -2,11 +2,22 @@
 
 import pathlib
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
 
 from mtcnn_jax import load_params, spare_mappings
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _compilations_are_kept(request):
+    """Between tests, and between runs of the suite: compiling is most of what it does."""
+    folder = str(request.config.cache.mkdir("compilations"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAX_COMPILATION_CACHE_DIR", folder)  # Of the processes that tests start.
+        jax.config.update("jax_compilation_cache_dir", folder)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="module")
