@@ -29,7 +29,8 @@ def _latency(rows: list[dict[str, Any]]) -> str:
         for name in peers:
             there = name in times
             line += [f"{times[name]['over_ours']:.2f}", _ms(times[name])] if there else ["", ""]
-        line.append(" / ".join(str(times[name]["faces"]) for name in times))
+        faces = [str(times[name]["faces"]) if name in times else "-" for name in (ours, *peers)]
+        line.append(" / ".join(faces))
         lines.append(line)
     return table(heads, lines)
 

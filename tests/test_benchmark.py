@@ -27,7 +27,6 @@ def values(tmp_path, **changed):
 def test_a_quick_run_fills_every_section(tmp_path, monkeypatch, capsys):
     sections = list(SECTIONS)
     monkeypatch.setattr(benchmark.flags, "FLAGS", values(tmp_path, sections=sections))
-    monkeypatch.setattr(benchmark, "keep_compilations", lambda: None)
     assert benchmark.main(["benchmark"]) == 0
     results = json.loads((tmp_path / "speed" / "benchmark.json").read_text())
     assert {*sections, "machine", "runs", "left_out"} == set(results)
@@ -68,7 +67,6 @@ def test_one_that_ends_in_the_middle_is_named_and_nothing_else_is_lost(
 ):
     fading = Fading(name="mtcnn", failure="", left=4)  # The second picture's first round.
     monkeypatch.setattr(benchmark.flags, "FLAGS", values(tmp_path, peers=["mtcnn"]))
-    monkeypatch.setattr(benchmark, "keep_compilations", lambda: None)
     monkeypatch.setattr(benchmark, "start_peers", lambda names, pythons: ([fading], []))
     assert benchmark.main(["benchmark"]) == 0
     results = json.loads((tmp_path / "speed" / "benchmark.json").read_text())
@@ -79,7 +77,9 @@ def test_one_that_ends_in_the_middle_is_named_and_nothing_else_is_lost(
     assert results["left_out"] == ["mtcnn: ended with Killed"]
     report = capsys.readouterr().out
     assert "Left out: mtcnn: ended with Killed" in report
-    assert [line.count("|") for line in report.splitlines() if " px |" in line] == [7, 7]
+    rows = [line for line in report.splitlines() if " px |" in line]
+    assert [line.count("|") for line in rows] == [7, 7]
+    assert rows[0].endswith("| 0 / 3 |") and rows[1].endswith("| 5 / - |")
     assert fading.closed
 
 
@@ -122,7 +122,6 @@ def test_ratios_and_rates_of_a_report():
 )
 def test_wrong_flags_end_it_with_a_word(tmp_path, monkeypatch, capsys, changed, words):
     monkeypatch.setattr(benchmark.flags, "FLAGS", values(tmp_path, **changed))
-    monkeypatch.setattr(benchmark, "keep_compilations", lambda: None)
     assert benchmark.main(["benchmark"]) == 2
     assert words in capsys.readouterr().err
     assert not (tmp_path / "speed").exists()

@@ -196,7 +196,6 @@ def test_a_run_that_cannot_start_says_why(tmp_path, monkeypatch, capsys, wrong, 
 def test_exit_code_tells_of_bad_files(tmp_path, monkeypatch):
     monkeypatch.setattr(mj, "load_params", lambda path: {})
     monkeypatch.setattr(mj, "detect", lambda params, image, config: FACES)
-    monkeypatch.setattr(detect, "keep_compilations", lambda: None)
     make(tmp_path / "a.jpg")
     assert detect.run(str(tmp_path), str(tmp_path / "out"), **FLAGS) == 0
     (tmp_path / "b.jpg").write_text("not a picture")
