@@ -160,6 +160,7 @@ def run(
     min_face_size: float,
     thresholds: Sequence[str],
     scale_factor: float,
+    voting: float,
 ) -> int:
     """Checks the command's arguments, runs it and gives its exit code."""
     try:
@@ -167,6 +168,7 @@ def run(
             min_face_size=min_face_size,
             thresholds=_to_numbers(thresholds),
             scale_factor=scale_factor,
+            voting=voting,
         )
         found = find_pictures(source, output)
         params = mj.load_params(weights)
@@ -199,6 +201,7 @@ def define_flags() -> None:
     )
     flags.DEFINE_list("thresholds", list(map(str, config.thresholds)), "Scores to pass, P,R,O-Net.")
     flags.DEFINE_float("scale_factor", config.scale_factor, "From a pyramid level to the next.")
+    flags.DEFINE_float("voting", config.voting, "IoU for a say in a face; 1: the best window's.")
 
 
 def main(argv: list[str]) -> int:
@@ -215,6 +218,7 @@ def main(argv: list[str]) -> int:
         min_face_size=values.min_face_size,
         thresholds=values.thresholds,
         scale_factor=values.scale_factor,
+        voting=values.voting,
     )
 
 

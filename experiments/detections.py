@@ -183,6 +183,7 @@ def detect_pictures(
                 "thresholds": config.thresholds,
                 "scale_factor": config.scale_factor,
                 "nms_thresholds": config.nms_thresholds,
+                "voting": config.voting,
             }
         )
     )

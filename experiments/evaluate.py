@@ -165,7 +165,7 @@ def define_flags() -> None:
     text("curves_dir", "", "Folder with published FDDB curves, to compare with.")
     text("annotations", "", "Labels of the pictures in --data_dir, a .txt or .json file.")
     text("identities", "", "CelebA's identity_CelebA.txt, for errors by person.")
-    for name in ("min_face_size", "scale_factor", "curve_threshold"):
+    for name in ("min_face_size", "scale_factor", "voting", "curve_threshold"):
         flags.DEFINE_float(name, getattr(default, name), f"See Settings.{name}.")
     flags.DEFINE_list("thresholds", list(map(str, default.thresholds)), "Of P-, R- and O-Net.")
 
@@ -179,7 +179,7 @@ def read_settings(values: Any) -> Settings:
             f"--thresholds={','.join(values.thresholds)}; accepted: three such as 0.6,0.7,0.7"
         ) from None
     same = ("data_dir", "output", "curves_dir", "annotations", "identities")
-    numbers = ("min_face_size", "scale_factor", "curve_threshold")
+    numbers = ("min_face_size", "scale_factor", "voting", "curve_threshold")
     split = values.split if values.split is not None else "" if values.predictions else "validation"
     return Settings(
         split=split,

@@ -33,6 +33,7 @@ class Settings:
         min_face_size: side in pixels of the smallest face looked for.
         scale_factor: from a pyramid level to the next.
         thresholds: of P-Net, R-Net and O-Net where single detections count.
+        voting: of the windows on a face, as in `DetectConfig`.
         curve_threshold: of O-Net, if lower, where a curve over all scores is drawn.
     """
 
@@ -48,6 +49,7 @@ class Settings:
     min_face_size: float = 20
     scale_factor: float = 0.709
     thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
+    voting: float = 0.7
     curve_threshold: float = 0.02
 
     def __post_init__(self):
@@ -66,6 +68,7 @@ class Settings:
             min_face_size=self.min_face_size,
             thresholds=thresholds,
             scale_factor=self.scale_factor,
+            voting=self.voting,
         )
 
     def detections(self, name: str, benchmark: str) -> pathlib.Path:

@@ -35,7 +35,7 @@ def without_suppression(config: mj.DetectConfig, stage: str | None) -> mj.Detect
     thresholds = tuple(
         1.0 if number in off else value for number, value in enumerate(config.nms_thresholds)
     )
-    return dataclasses.replace(config, nms_thresholds=thresholds, capacities=CAPACITIES)
+    return dataclasses.replace(config, nms_thresholds=thresholds, capacities=CAPACITIES, voting=1)
 
 
 def losing_stage(windows: dict[str, np.ndarray], box: np.ndarray) -> str | None:

@@ -22,6 +22,7 @@ from mtcnn_jax.cpu_networks import forward, settled
 from mtcnn_jax.forms import form_of
 from mtcnn_jax.layers import INPUT_SIZE, STRIDE, normalize
 from mtcnn_jax.nms import nms
+from mtcnn_jax.voting import vote
 from mtcnn_jax.windows import Windows, calibrated, keep_best, look_at, take
 
 Params = Any
@@ -170,7 +171,7 @@ def refine(
 def finish(
     params: Params, pixels_of: Callable, windows: Windows, config: DetectConfig
 ) -> tuple[Windows, jax.Array]:
-    """O-Net, calibration, suppression over the smaller box.
+    """O-Net, calibration, suppression over the smaller box, voting.
 
     Args:
         params: of all three networks.
@@ -193,9 +194,11 @@ def finish(
     windows, landmarks = take((windows, landmarks), order)
     smaller = config.nms_thresholds[3]
     keep = nms(windows.boxes, windows.valid, smaller, mode="min", form=config.form)
-    index = jnp.argsort(~keep, stable=True)
-    windows, landmarks = take((windows._replace(valid=keep), landmarks), index)
-    return windows, landmarks
+    said = jnp.concatenate([windows.boxes, landmarks.reshape(-1, 10)], axis=1)
+    weights = jnp.where(windows.valid, windows.scores, 0)
+    means = vote(windows.boxes, said, weights, config.voting)
+    windows = windows._replace(boxes=means[:, :4], valid=keep)
+    return take((windows, means[:, 4:].reshape(-1, 5, 2)), jnp.argsort(~keep, stable=True))
 
 
 def stages(

@@ -14,7 +14,7 @@ from mtcnn_jax.forms import CHUNKS, FORMS, form_of
 class DetectConfig:
     """How to look for faces.
 
-    A pytree whose two kinds of thresholds are its leaves: under `jit`, new thresholds compile
+    A pytree whose thresholds of all three kinds are its leaves: under `jit`, new thresholds compile
     nothing.
 
     Attributes:
@@ -23,6 +23,8 @@ class DetectConfig:
         scale_factor: ratio of one pyramid level to the one before, within (0, 1).
         nms_thresholds: overlaps within (0, 1] above which the lower score goes: within a pyramid
             level, over all levels, after R-Net, and after O-Net (there over the smaller box).
+        voting: IoU within (0, 1] above which a window of O-Net has a say in a face's box and
+            points (`voting`); 1 for the best window alone, as in the paper.
         capacities: windows kept at most after P-Net's threshold, for R-Net and for O-Net.
         chunks: windows that R-Net and O-Net look at in one go; None for what suits the form.
         form: how all of it is computed: "plain", "cpu" or "gpu" (the same numbers, arranged for a
@@ -36,6 +38,7 @@ class DetectConfig:
     thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
     scale_factor: float = 0.709
     nms_thresholds: tuple[float, float, float, float] = (0.5, 0.7, 0.7, 0.7)
+    voting: float = 0.7
     capacities: tuple[int, int, int] = (4096, 1024, 256)
     chunks: tuple[int, int] | None = None
     form: str = "auto"
@@ -52,6 +55,13 @@ class DetectConfig:
                 f"scale_factor is {self.scale_factor!r}; accepted are numbers between 0 and 1, "
                 "both excluded"
             )
+        if not _is_number(self.voting) or not 0 < self.voting <= 1:
+            raise ValueError(
+                f"voting is {self.voting!r}; accepted are overlaps above 0, up to 1, which turns "
+                "it off"
+            )
+        # An int would be a leaf of another dtype, and compile anew.
+        object.__setattr__(self, "voting", float(self.voting))
         self._check_tuple("thresholds", 3, "scores from 0 to below 1", lambda x: 0 <= x < 1)
         self._check_tuple("nms_thresholds", 4, "overlaps above 0, up to 1", lambda x: 0 < x <= 1)
         counts = "whole numbers from 1 up"
@@ -100,7 +110,7 @@ def _unflatten(rest: tuple, leaves: tuple) -> DetectConfig:
     return config
 
 
-_LEAVES = ("thresholds", "nms_thresholds")
+_LEAVES = ("thresholds", "nms_thresholds", "voting")
 jax.tree_util.register_pytree_node(DetectConfig, _flatten, _unflatten)
 
 

@@ -1,5 +1,6 @@
 """The cascade as a pure function: parity with a port, and the geometry it has to keep."""
 
+import dataclasses
 import functools
 
 import jax
@@ -10,6 +11,8 @@ from mtcnn_jax import DetectConfig, detect_padded
 from tests.test_boxes import overlap
 
 CONFIG = DetectConfig(capacities=(1024, 256, 64))
+ALONE = dataclasses.replace(CONFIG, voting=1)
+"""The paper's: a face is its best window alone."""
 WHOLE, PART = (
     (512, 640),
     (320, 320),
@@ -48,7 +51,7 @@ def test_parity_with_a_port(shared, params):
     matched = []
     for photo, count in (("astronaut", 1), ("vga_street", 5)):
         known = np.load(shared / f"reference/cascade/stages_{photo}.npz")
-        boxes, scores, landmarks = faces_in(params, known["image_rgb_hwc_u8"], WHOLE)
+        boxes, scores, landmarks = faces_in(params, known["image_rgb_hwc_u8"], WHOLE, ALONE)
         used = set()
         for box, score, points in zip(known["boxes"], known["probs"], known["points"], strict=True):
             found = [overlap(box, other) for other in boxes]
@@ -62,6 +65,19 @@ def test_parity_with_a_port(shared, params):
     assert found.min() >= 0.85 and found.mean() >= 0.895
     assert apart.max() <= 0.05
     assert error.mean() <= 0.03 and error.max() <= 0.06
+
+
+def test_a_face_is_the_mean_of_the_windows_on_it(params, street):
+    every = dataclasses.replace(ALONE, nms_thresholds=(*CONFIG.nms_thresholds[:3], 1))
+    windows, weights, points = faces_in(params, street, WHOLE, every)
+    voters = []
+    for box, score, landmarks in zip(*faces_in(params, street, WHOLE), strict=True):
+        (best,) = np.flatnonzero(weights == score)
+        on = [overlap(windows[best], other) > CONFIG.voting for other in windows]
+        voters.append(sum(on))
+        for found, said in ((box, windows), (landmarks, points)):
+            np.testing.assert_allclose(found, np.average(said[on], 0, weights[on]), atol=1e-3)
+    assert len(voters) == 5 and max(voters) > 2
 
 
 def test_padding_changes_nothing(params, street):
@@ -142,6 +158,8 @@ def test_overflow_is_counted(params, street):
         ({"thresholds": (0.6, 0.7, 1.5)}, "thresholds is .*accepted are 3 scores"),
         ({"thresholds": 0.6}, "thresholds is 0.6"),
         ({"nms_thresholds": (0.5, 0.7, 0.7, 0)}, "nms_thresholds is"),
+        ({"voting": 0}, "voting is 0; accepted are overlaps above 0, up to 1, which turns it off"),
+        ({"voting": True}, "voting is True"),
         ({"capacities": (10, 10, 0)}, "capacities is .*whole numbers from 1"),
         ({"capacities": (10.5, 10, 1)}, "capacities is"),
         ({"chunks": (True, 1)}, "chunks is"),

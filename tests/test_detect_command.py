@@ -168,7 +168,12 @@ def test_the_command_finds_the_astronaut(tmp_path):
     assert str(tmp_path / "faces.jsonl") in result.stdout.splitlines()[-1]
 
 
-FLAGS = {"min_face_size": 40, "thresholds": ["0.6", "0.7", "0.7"], "scale_factor": 0.7}
+FLAGS = {
+    "min_face_size": 40,
+    "thresholds": ["0.6", "0.7", "0.7"],
+    "scale_factor": 0.7,
+    "voting": 0.7,
+}
 
 
 @pytest.mark.parametrize(
@@ -179,6 +184,7 @@ FLAGS = {"min_face_size": 40, "thresholds": ["0.6", "0.7", "0.7"], "scale_factor
         ({"thresholds": ["0.6", "high", "0.7"]}, "--thresholds=0.6,high,0.7; accepted: three"),
         ({"min_face_size": 3}, "min_face_size"),
         ({"scale_factor": 1}, "scale_factor"),
+        ({"voting": 2}, "voting is 2; accepted are overlaps above 0, up to 1"),
         ({"weights": "nowhere.npz"}, "nowhere.npz"),
         ({"output": str(PHOTO)}, "astronaut.jpg"),
     ],
