@@ -20,7 +20,7 @@ def vote(boxes: jax.Array, values: jax.Array, weights: jax.Array, threshold: flo
     Args:
         boxes: [n, 4].
         values: [n, k], what to take the mean of.
-        weights: [n], how much each window counts, such as its score; 0 for invalid ones.
+        weights: [n], how much each window counts, more than 0; 0 for invalid ones.
         threshold: a window counts when its IoU is greater than this; the window itself always does.
 
     Returns:
