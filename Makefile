@@ -9,7 +9,7 @@ demo: .venv/installed
 	.venv/bin/python -m experiments.detect --input=docs/astronaut.jpg --output=demo
 
 test: lint
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n auto --maxprocesses=4 --dist=loadfile
 
 lint: .venv/installed-dev
 	.venv/bin/python -m ruff check .
