@@ -35,11 +35,14 @@ def iou(a: jax.Array, b: jax.Array, *, mode: str = "union") -> jax.Array:
     """
     if mode not in ("union", "min"):
         raise ValueError(f"mode is {mode!r}; accepted are 'union' and 'min'")
-    a, b = a[:, None], b[None, :]
-    corners = jnp.concatenate(
-        [jnp.maximum(a[..., :2], b[..., :2]), jnp.minimum(a[..., 2:], b[..., 2:])], axis=-1
-    )
-    intersection, area_a, area_b = area(corners), area(a), area(b)
+    # An axis at a time: four numbers in a row do not fill a vector.
+    along = [
+        jnp.minimum(a[:, None, axis + 2], b[None, :, axis + 2])
+        - jnp.maximum(a[:, None, axis], b[None, :, axis])
+        for axis in (0, 1)
+    ]
+    intersection = jnp.maximum(along[0], 0) * jnp.maximum(along[1], 0)
+    area_a, area_b = area(a)[:, None], area(b)[None, :]
     whole = area_a + area_b - intersection if mode == "union" else jnp.minimum(area_a, area_b)
     return jnp.where(whole > 0, intersection / jnp.where(whole > 0, whole, 1), 0)
 
