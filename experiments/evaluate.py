@@ -35,6 +35,9 @@ from experiments.command import run_command
 from experiments.compilations import keep_compilations
 from experiments.evaluation import Result, Settings
 
+NUMBERS = ("min_face_size", "scale_factor", "voting", "curve_threshold")
+"""Of `Settings`, each with a flag of its name."""
+
 Results = dict[str, dict[str, Result]]
 """benchmark -> weights -> result."""
 
@@ -165,7 +168,7 @@ def define_flags() -> None:
     text("curves_dir", "", "Folder with published FDDB curves, to compare with.")
     text("annotations", "", "Labels of the pictures in --data_dir, a .txt or .json file.")
     text("identities", "", "CelebA's identity_CelebA.txt, for errors by person.")
-    for name in ("min_face_size", "scale_factor", "voting", "curve_threshold"):
+    for name in NUMBERS:
         flags.DEFINE_float(name, getattr(default, name), f"See Settings.{name}.")
     flags.DEFINE_list("thresholds", list(map(str, default.thresholds)), "Of P-, R- and O-Net.")
 
@@ -179,12 +182,11 @@ def read_settings(values: Any) -> Settings:
             f"--thresholds={','.join(values.thresholds)}; accepted: three such as 0.6,0.7,0.7"
         ) from None
     same = ("data_dir", "output", "curves_dir", "annotations", "identities")
-    numbers = ("min_face_size", "scale_factor", "voting", "curve_threshold")
     split = values.split if values.split is not None else "" if values.predictions else "validation"
     return Settings(
         split=split,
         thresholds=thresholds,
-        **{name: getattr(values, name) for name in (*same, *numbers)},
+        **{name: getattr(values, name) for name in (*same, *NUMBERS)},
         **{
             name: getattr(values, name) or values.data_dir
             for name in ("truth_dir", "aflw_dir", "fddb_dir")
