@@ -32,7 +32,7 @@ def vote(boxes: jax.Array, values: jax.Array, weights: jax.Array, threshold: flo
         number, box = window
         shares = box_lib.iou(box[None], boxes)[0]
         ballots = jnp.where((shares > threshold) | (numbers == number), weights, 0)
-        # In TF32, which a GPU would take, 2,000 pixels and 2,001 are the same.
+        # In TF32, which a GPU would take, positions above 1,024 would be whole pixels.
         sums = jnp.matmul(ballots, values, precision=jax.lax.Precision.HIGHEST)
         return sums / jnp.maximum(ballots.sum(), jnp.finfo(ballots.dtype).tiny)
 
