@@ -17,6 +17,7 @@ from jax.extend.core import jaxprs_in_params
 from experiments.timing import Times, finished, take_turns
 from mtcnn_jax import DetectConfig, cascade, crops, networks, pyramid
 from mtcnn_jax.cascade import Params
+from mtcnn_jax.compiled import compiler_options
 from mtcnn_jax.cpu_networks import forward
 from mtcnn_jax.detect import canvas_shape, detect
 from mtcnn_jax.layers import INPUT_SIZE, normalize
@@ -93,16 +94,19 @@ def time_stages(
     count = crops.mip_count(shape, INPUT_SIZE["rnet"])
     depth = max(count, pyramid.mips_used(levels))
 
-    @jax.jit
+    # As the whole is compiled.
+    jit = functools.partial(jax.jit, compiler_options=compiler_options())
+
+    @jit
     def pictures(canvas, size):
         chain = crops.mip_chain(canvas, size, depth)
         return [normalize(pyramid.resample(chain, size, level)) for level in levels]
 
-    @jax.jit
+    @jit
     def pnet(params, pictures):
         return [forward("pnet", params, picture[None], form=config.form) for picture in pictures]
 
-    @jax.jit
+    @jit
     def scan(params, canvas, size):
         chain = crops.mip_chain(canvas, size, depth)
         pixels, _ = crops.settled_mips(canvas, size, count)
@@ -110,7 +114,7 @@ def time_stages(
 
     pixels, cells = scan(params, canvas, size)
     shapes = tuple(tuple(-(-side // 2**mip) for side in shape) for mip in range(count))
-    propose = jax.jit(lambda cells: cascade.propose(cells, config)[0])
+    propose = jit(lambda cells: cascade.propose(cells, config)[0])
     windows = {"rnet": propose(cells)}
 
     def cut(name, pixels, size, boxes):
@@ -121,7 +125,7 @@ def time_stages(
         cutter = functools.partial(cut, "rnet", pixels, size)
         return cascade.refine(params, cutter, windows, config)[0]
 
-    windows["onet"] = jax.jit(refine)(params, pixels, size, windows["rnet"])
+    windows["onet"] = jit(refine)(params, pixels, size, windows["rnet"])
     made = pictures(canvas, size)
     tasks: dict[str, Callable] = {
         "pyramid": functools.partial(pictures, canvas, size),
@@ -144,12 +148,12 @@ def time_stages(
         boxes = jnp.resize(windows[name].boxes[:number], (padded, 4))
         boxes = boxes[jnp.argsort(boxes[:, 2] - boxes[:, 0])]  # As `look_at` has them.
         parts = boxes.reshape(-1, chunks[name], 4)
-        cutter = jax.jit(
+        cutter = jit(
             lambda pixels, size, parts, name=name: jax.lax.map(
                 functools.partial(cut, name, pixels, size), parts
             )
         )
-        network = jax.jit(
+        network = jit(
             lambda params, patches, name=name: jax.lax.map(
                 functools.partial(forward, name, params, form=config.form), patches
             )
@@ -160,11 +164,9 @@ def time_stages(
         floors[f"{title} crops"] = (COPY, 2 * number * patches[0, 0].nbytes)
         floors[title] = (RATE, number * operations(name, _square(name)))
     matrix = jnp.ones((_SIDE, _SIDE), jnp.float32)
-    whole = jax.jit(
-        lambda params, canvas, size: cascade.detect_padded(params, canvas, size, config)
-    )
-    tasks[RATE] = functools.partial(jax.jit(lambda a: a @ a), matrix)
-    tasks[COPY] = functools.partial(jax.jit(lambda a: a + 1), matrix)
+    whole = jit(lambda params, canvas, size: cascade.detect_padded(params, canvas, size, config))
+    tasks[RATE] = functools.partial(jit(lambda a: a @ a), matrix)
+    tasks[COPY] = functools.partial(jit(lambda a: a + 1), matrix)
     tasks["whole"] = functools.partial(whole, params, canvas, size)
     tasks["detect"] = functools.partial(detect, params, image, config)
     times = take_turns({name: finished(task) for name, task in tasks.items()}, runs)

@@ -23,7 +23,7 @@ from mtcnn_jax.forms import form_of
 from mtcnn_jax.layers import INPUT_SIZE, STRIDE, normalize
 from mtcnn_jax.nms import nms
 from mtcnn_jax.voting import vote
-from mtcnn_jax.windows import Windows, calibrated, keep_best, look_at, take
+from mtcnn_jax.windows import Windows, calibrated, compacted, keep_best, look_at, take
 
 Params = Any
 """The parameters of the three networks: {"pnet": ..., "rnet": ..., "onet": ...}."""
@@ -135,9 +135,9 @@ def propose(windows: Windows, config: DetectConfig) -> tuple[Windows, jax.Array]
     windows, over_candidates = keep_best(windows, config.capacities[0])
     within, overall = config.nms_thresholds[:2]
     keep = nms(windows.boxes, windows.valid, within, groups=windows.groups, form=config.form)
-    windows, _ = keep_best(windows._replace(valid=keep), config.capacities[0])
+    windows, _ = compacted(windows._replace(valid=keep), config.capacities[0])
     keep = nms(windows.boxes, windows.valid, overall, form=config.form)
-    windows, over_windows = keep_best(windows._replace(valid=keep), config.capacities[1])
+    windows, over_windows = compacted(windows._replace(valid=keep), config.capacities[1])
     squares = box_lib.to_square(calibrated(windows))
     return windows._replace(boxes=squares), jnp.stack([over_candidates, over_windows])
 
@@ -164,7 +164,7 @@ def refine(
     windows = windows._replace(scores=scores, offsets=offsets, valid=valid)
     windows, _ = keep_best(windows, windows.valid.shape[0])
     keep = nms(windows.boxes, windows.valid, config.nms_thresholds[2], form=config.form)
-    windows, over = keep_best(windows._replace(valid=keep), config.capacities[2])
+    windows, over = compacted(windows._replace(valid=keep), config.capacities[2])
     return windows._replace(boxes=box_lib.to_square(calibrated(windows))), over
 
 

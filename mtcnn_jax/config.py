@@ -98,7 +98,8 @@ class DetectConfig:
 
 
 def _flatten(config: DetectConfig) -> tuple[tuple, tuple]:
-    fields = dataclasses.asdict(config)
+    # `dataclasses.asdict` would copy the leaves: on every call, each by itself, on the device.
+    fields = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
     return tuple(fields.pop(name) for name in _LEAVES), tuple(fields.items())
 
 

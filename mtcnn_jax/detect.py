@@ -14,6 +14,7 @@ import numpy as np
 
 from mtcnn_jax import cascade
 from mtcnn_jax.cascade import Params
+from mtcnn_jax.compiled import detector, staged
 from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.forms import BATCH_CHUNKS, form_of
 from mtcnn_jax.images import read_image
@@ -78,34 +79,6 @@ def by_canvas(images: Sequence[np.ndarray]) -> dict[tuple[int, int], list[int]]:
     for number, image in enumerate(images):
         groups.setdefault(canvas_shape(*image.shape[:2]), []).append(number)
     return groups
-
-
-@jax.jit
-def _detect_one(params, canvas, size, config):
-    return cascade.detect_padded(params, canvas, size, config)
-
-
-def _stages(params, canvas, size, config, *, until):
-    left, _, overflow = cascade.stages(params, canvas, size, config, until=until)
-    return left, overflow
-
-
-# Over canvases [b, h, w, 3] and sizes [b, 2].
-_AXES = (None, 0, 0, None)
-_detect_many = jax.jit(jax.vmap(_detect_one, _AXES))
-
-# The stages are asked for of a few pictures of many canvases, and compiled anew for each. A GPU's
-# compiler tries several forms of every operation first, if it is let.
-_jit_stages = functools.partial(
-    jax.jit, static_argnames="until", compiler_options={"xla_gpu_autotune_level": 0}
-)
-_stages_one = _jit_stages(_stages)
-
-
-@_jit_stages
-def _stages_many(params, canvases, sizes, config, *, until):
-    one = functools.partial(_stages, until=until)
-    return jax.vmap(one, _AXES)(params, canvases, sizes, config)
 
 
 @functools.lru_cache(maxsize=256)
@@ -232,7 +205,7 @@ def detect(params: Params, image: Any, config: DetectConfig = DetectConfig()) ->
         ValueError: if `image` can't be read as a picture.
     """
     _checked(config, None)
-    return _faces(_run_one(_detect_one, params, read_image(image), config))
+    return _faces(_run_one(detector(many=False), params, read_image(image), config))
 
 
 def detect_batch(
@@ -259,7 +232,8 @@ def detect_batch(
     """
     batch_size = _checked(config, batch_size)
     arrays = _read_all(images)
-    found = _run_all(_detect_one, _detect_many, params, arrays, config, batch_size)
+    one, many = detector(many=False), detector(many=True)
+    found = _run_all(one, many, params, arrays, config, batch_size)
     return [_faces(one) for one in found]
 
 
@@ -290,7 +264,7 @@ def detect_stages(
     if until not in INPUT_SIZE:
         raise ValueError(f"until is {until!r}; accepted are {', '.join(INPUT_SIZE)}")
     batch_size = _checked(config, batch_size)
-    one, many = (functools.partial(run, until=until) for run in (_stages_one, _stages_many))
+    one, many = staged(until, many=False), staged(until, many=True)
     found = _run_all(one, many, params, _read_all(images), config, batch_size)
     return [
         {

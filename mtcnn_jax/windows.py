@@ -48,6 +48,16 @@ def keep_best(windows: Windows, capacity: int) -> tuple[Windows, jax.Array]:
     return best, jnp.maximum(windows.valid.sum() - capacity, 0)
 
 
+def compacted(windows: Windows, capacity: int) -> tuple[Windows, jax.Array]:
+    """What `keep_best` gives of windows in the order of their scores, without sorting them."""
+    total = windows.valid.sum()
+    place = jnp.where(windows.valid, jnp.cumsum(windows.valid) - 1, capacity)
+    rows = jnp.arange(windows.valid.shape[0], dtype=jnp.int32)
+    index = jnp.zeros(capacity, jnp.int32).at[place].set(rows, mode="drop")
+    kept = take(windows, index)._replace(valid=jnp.arange(capacity) < total)
+    return kept, jnp.maximum(total - capacity, 0)
+
+
 def calibrated(windows: Windows) -> jax.Array:
     """The boxes [n, 4], corrected by the network's offsets."""
     return box_lib.decode_offsets(windows.boxes, windows.offsets)

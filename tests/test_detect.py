@@ -14,7 +14,7 @@ from PIL import Image
 
 import mtcnn_jax as mj
 from mtcnn_jax import cascade
-from mtcnn_jax.detect import _run_one, canvas_shape
+from mtcnn_jax.detect import _placed, _run_one, canvas_shape
 
 QUICK = mj.DetectConfig(min_face_size=40)
 BUNDLED = pathlib.Path(mj.__file__).parent / "weights/mtcnn.npz"
@@ -180,6 +180,14 @@ def test_stages_narrow_down_to_the_faces(params, street):
     only = mj.detect_stages(params, [image], QUICK, until="pnet")[0]
     assert list(only) == ["pnet"]
     np.testing.assert_allclose(only["pnet"], stages["pnet"], atol=1e-3)
+
+
+def test_the_thresholds_on_the_device_are_not_copied_for_a_call():
+    placed = _placed(QUICK)
+    leaves = jax.tree.leaves(placed)
+    assert len(leaves) == 8 and all(isinstance(leaf, jax.Array) for leaf in leaves)
+    again = jax.tree.leaves(placed)
+    assert all(one is other for one, other in zip(leaves, again, strict=True))
 
 
 def test_random_sizes_compile_at_most_twelve_times(params, monkeypatch):

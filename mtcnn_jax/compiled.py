@@ -1,0 +1,58 @@
+"""The cascade as compiled functions, and what the compiler is told about them."""
+
+import functools
+from collections.abc import Callable
+
+import jax
+
+from mtcnn_jax import cascade
+
+_CPU_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
+"""Leaves only matrix products to the library YNNPACK. It has convolutions too, by default, but runs
+them in one thread: O-Net's second takes 1.8 ms for 8 windows on two cores, without it 0.85."""
+
+
+@functools.cache
+def compiler_options() -> dict[str, str]:
+    """Options of `jax.jit` with which the cascade is fastest on this backend.
+
+    Options come and go with jaxlib's versions; one that is not known here is left out.
+    """
+    if jax.default_backend() != "cpu":
+        return {}
+    try:
+        jax.jit(lambda x: x, compiler_options=_CPU_OPTIONS).lower(0.0).compile()
+    except jax.errors.JaxRuntimeError:
+        return {}
+    return _CPU_OPTIONS
+
+
+def _detect(params, canvas, size, config):
+    return cascade.detect_padded(params, canvas, size, config)
+
+
+def _stages(params, canvas, size, config, *, until):
+    left, _, overflow = cascade.stages(params, canvas, size, config, until=until)
+    return left, overflow
+
+
+def _over_pictures(function: Callable, *, many: bool) -> Callable:
+    """`function`, or the same over canvases [b, h, w, 3] and sizes [b, 2]."""
+    return jax.vmap(function, (None, 0, 0, None)) if many else function
+
+
+@functools.cache
+def detector(*, many: bool) -> Callable:
+    """`detect_padded`, compiled: of a canvas and its size or, `many`, of a batch of them."""
+    return jax.jit(_over_pictures(_detect, many=many), compiler_options=compiler_options())
+
+
+@functools.cache
+def staged(until: str, *, many: bool) -> Callable:
+    """The windows that each stage up to `until` leaves, and the overflow, compiled alike.
+
+    The stages are asked for of a few pictures of many canvases, and compiled anew for each. A GPU's
+    compiler tries several forms of every operation first, if it is let.
+    """
+    function = _over_pictures(functools.partial(_stages, until=until), many=many)
+    return jax.jit(function, compiler_options={**compiler_options(), "xla_gpu_autotune_level": 0})
