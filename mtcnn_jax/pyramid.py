@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mtcnn_jax.cpu_networks import settled
 from mtcnn_jax.layers import INPUT_SIZE, STRIDE
 
 WINDOW = INPUT_SIZE["pnet"]
@@ -106,7 +107,13 @@ def resample(chain: list[jax.Array], size: jax.Array, level: Level) -> jax.Array
     """
     extent = size.astype(jnp.float32) / 2**level.mip
     scale = level.scale * 2**level.mip
-    rows = _resample(chain[level.mip], extent[0], scale, level.shape[0], axis=0)
+    mip = chain[level.mip]
+    # A second pass that reads the first as it goes computes it anew for each of its five taps.
+    rows = settled(
+        lambda: _resample(mip, extent[0], scale, level.shape[0], axis=0),
+        (level.shape[0], *mip.shape[1:]),
+        always=size[0] >= 0,
+    )
     return _resample(rows, extent[1], scale, level.shape[1], axis=1)
 
 
