@@ -230,7 +230,7 @@ def stages(
     )
     pixels, shapes = crops.settled_mips(canvas, size, max(count, pyramid.mips_used(levels)))
     ends = np.cumsum([height * width for height, width in shapes])
-    parts = jnp.split(pixels, ends[:-1])
+    *parts, _ = jnp.split(pixels, ends)
     chain = [part.reshape(*shape, 3) for part, shape in zip(parts, shapes, strict=True)]
 
     def pixels_of(name):

@@ -19,6 +19,9 @@ TAPS = (2, 3, 5)
 """Pixels of a mip, across and down, that a crop's pixel can touch where at most 1, less than 2 and
 less than 4 of them fit in."""
 
+SPARE = 512
+"""Pixels after the last of `settled_mips`: runs of a row are read whole, and may end behind it."""
+
 
 def halve(pixels: jax.Array, size: jax.Array) -> jax.Array:
     """Means of 2 x 2 pixels, counting only those inside the picture.
@@ -85,17 +88,18 @@ def settled_mips(
     """`mip_chain`, computed once for all that reads it.
 
     Returns:
-        float32 [n, 3], the pixels of all levels, one row after the other; and each level's height
-        and width.
+        float32 [n + SPARE, 3], the pixels of all levels, one row after the other, and some black
+        ones; and each level's height and width.
     """
     chain = mip_chain(canvas, size, count)
     shapes = tuple(level.shape[:2] for level in chain)
     area = sum(height * width for height, width in shapes)
 
     def flat() -> jax.Array:
-        return jnp.concatenate([level.reshape(-1, 3) for level in chain])
+        levels = [level.reshape(-1, 3) for level in chain]
+        return jnp.concatenate([*levels, jnp.zeros((SPARE, 3))])
 
-    return settled(flat, (area, 3), always=size[0] >= 0), shapes
+    return settled(flat, (area + SPARE, 3), always=size[0] >= 0), shapes
 
 
 @functools.partial(jax.jit, static_argnames=("level_shapes", "crop_size"))
@@ -109,8 +113,8 @@ def crop_from(
 ) -> jax.Array:
     """Resamples windows of a picture to square crops.
 
-    On a CPU the time follows from the largest window: 4, 9 or 25 pixels are read for each of the
-    crops', so windows of like sizes should go together.
+    On a CPU the time follows from the largest window: 2, 3 or 5 pixels are read along an axis for
+    each of the crops', so windows of like sizes should go together.
 
     Args:
         pixels: of `settled_mips`. Made once for all chunks of windows: it is a copy of the picture.
@@ -123,7 +127,13 @@ def crop_from(
 
     Returns:
         float32 [k, crop_size, crop_size, 3], pixels 0..255, black outside the picture.
+
+    Raises:
+        ValueError: if `crop_size` is larger than `SPARE` allows for.
     """
+    if (TAPS[-1] - 1) * crop_size + 2 > SPARE:
+        most = (SPARE - 2) // (TAPS[-1] - 1)
+        raise ValueError(f"crop_size is {crop_size}; accepted are sizes up to {most}")
     shapes = jnp.array(level_shapes, jnp.int32)
     starts = np.cumsum([0] + [height * width for height, width in level_shapes[:-1]])
     ratio = jnp.max(windows[:, 2:] - windows[:, :2], axis=-1) / crop_size
@@ -146,10 +156,12 @@ def crop_from(
         covered = jnp.clip(extent - index, 0, 1) * (index >= 0)
         return jnp.clip(index, 0, shapes[mip, axis][:, None, None] - 1), weight * covered
 
-    def cut(taps: int) -> jax.Array:
+    base = jnp.array(starts, jnp.int32)[mip][:, None, None]
+    width = shapes[mip, 1][:, None, None]
+
+    def at_once(taps: int) -> jax.Array:
+        """Every pixel from `taps` x `taps` of the mip."""
         (rows, row_weights), (columns, column_weights) = weigh(0, taps), weigh(1, taps)
-        base = jnp.array(starts, jnp.int32)[mip][:, None, None]
-        width = shapes[mip, 1][:, None, None]
         total = 0
         for row in range(taps):
             for column in range(taps):
@@ -158,8 +170,36 @@ def crop_from(
                 total += pixels[index] * weight[..., None]
         return total
 
+    def by_axes(taps: int) -> jax.Array:
+        """The same, first of whole runs of the mip's rows, which fill a vector, then of those.
+
+        Of 5 taps this takes 0.27 ms for 0.92, of 2 and 3 half of `at_once`.
+        """
+        (rows, row_weights), (columns, column_weights) = weigh(0, taps), weigh(1, taps)
+        run = (taps - 1) * crop_size + 2
+        first = columns[:, :1, :1]
+        at = 3 * (base + rows * width + first)
+        shape = (len(windows), crop_size, 3 * run)
+        numbers = jax.lax.GatherDimensionNumbers((2,), (), (0,))
+
+        def runs() -> jax.Array:
+            flat = pixels.reshape(-1)
+            total = 0
+            for row in range(taps):
+                found = jax.lax.gather(flat, at[:, :, row, None], numbers, shape[2:], mode="clip")
+                total += found * row_weights[:, :, row, None]
+            return total
+
+        lines = settled(runs, shape, always=size[0] >= 0).reshape(*shape[:2], run, 3)
+        columns = jnp.clip(columns - first, 0, run - 1)[:, None, :, :, None]
+        total = 0
+        for column in range(taps):
+            found = jnp.take_along_axis(lines, columns[..., column, :], axis=2)
+            total += found * column_weights[:, None, :, column, None]
+        return total
+
     if jax.default_backend() != "cpu":
-        return cut(TAPS[-1])
+        return at_once(TAPS[-1])
     largest = jnp.max(ratio)
-    branches = [functools.partial(cut, taps) for taps in TAPS]
+    branches = [functools.partial(by_axes, taps) for taps in TAPS]
     return jax.lax.switch((largest > 1).astype(int) + (largest >= 2), branches)

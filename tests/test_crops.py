@@ -77,6 +77,26 @@ def test_equal_the_oracle(crop_size):
     assert not found[4].any()
 
 
+@pytest.mark.parametrize("side", [11, 20, 45])
+def test_one_axis_after_the_other_is_both_at_once(side, monkeypatch):
+    """To the last pixel of the picture's last row, and out of it on every side."""
+    picture, size = random_picture(), np.array([51, 37])
+    corners = np.array(
+        [[0, 0], [-side / 2, -7], [37.5 - side, 51.5 - side], [36, 50], [20.3, 33.3]]
+    )
+    windows = np.concatenate([corners, corners + side], axis=1).astype(np.float32)
+    found = cut(picture, size, windows, crop_size=12)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    jax.clear_caches()
+    np.testing.assert_allclose(found, crop_windows(picture, size, windows, crop_size=12), atol=1e-3)
+    jax.clear_caches()
+
+
+def test_a_crop_size_that_is_too_large_is_refused():
+    with pytest.raises(ValueError, match="crop_size is 128; accepted are sizes up to 127"):
+        crop_windows(random_picture(), np.array([51, 37]), WINDOWS, crop_size=128)
+
+
 def test_a_padded_picture_gives_the_same_crops():
     picture = random_picture()
     size = np.array(picture.shape[:2])
