@@ -15,7 +15,7 @@ import numpy as np
 from jax.extend.core import jaxprs_in_params
 
 from experiments.timing import Times, finished, take_turns
-from mtcnn_jax import DetectConfig, cascade, crops, networks, pyramid
+from mtcnn_jax import DetectConfig, atlas, cascade, crops, networks, pyramid
 from mtcnn_jax.cascade import Params
 from mtcnn_jax.compiled import compiler_options
 from mtcnn_jax.cpu_networks import forward
@@ -91,6 +91,7 @@ def time_stages(
     levels = pyramid.plan(
         shape, min_face_size=config.min_face_size, scale_factor=config.scale_factor
     )
+    groups = atlas.groups(levels, config.form)
     count = crops.mip_count(shape, INPUT_SIZE["rnet"])
     depth = max(count, pyramid.mips_used(levels))
 
@@ -100,11 +101,11 @@ def time_stages(
     @jit
     def pictures(canvas, size):
         chain = crops.mip_chain(canvas, size, depth)
-        return [normalize(pyramid.resample(chain, size, level)) for level in levels]
+        return [atlas.lay_out(chain, size, group)[0] for group in groups]
 
     @jit
     def pnet(params, pictures):
-        return [forward("pnet", params, picture[None], form=config.form) for picture in pictures]
+        return [forward("pnet", params, picture, form=config.form) for picture in pictures]
 
     @jit
     def scan(params, canvas, size):

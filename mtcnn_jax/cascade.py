@@ -14,13 +14,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mtcnn_jax import atlas, crops, pyramid
 from mtcnn_jax import boxes as box_lib
-from mtcnn_jax import crops, pyramid
-from mtcnn_jax.atlas import pack
 from mtcnn_jax.config import DetectConfig
-from mtcnn_jax.cpu_networks import forward, settled
-from mtcnn_jax.forms import form_of
-from mtcnn_jax.layers import INPUT_SIZE, STRIDE, normalize
+from mtcnn_jax.cpu_networks import forward
+from mtcnn_jax.layers import INPUT_SIZE, STRIDE
 from mtcnn_jax.nms import nms
 from mtcnn_jax.voting import vote
 from mtcnn_jax.windows import Windows, calibrated, compacted, keep_best, look_at, take
@@ -47,36 +45,24 @@ class Detections(NamedTuple):
     overflow: jax.Array
 
 
-def _over_levels(params, chain, size, levels, form) -> Iterator[tuple[jax.Array, jax.Array]]:
+def _outputs(
+    params: Params,
+    chain: list[jax.Array],
+    size: jax.Array,
+    levels: tuple[pyramid.Level, ...],
+    form: str,
+) -> Iterator[tuple[jax.Array, jax.Array]]:
     """P-Net's scores [r, c] and offsets [r, c, 4] over one level after the other."""
-    for level in levels:
-        picture = functools.partial(pyramid.resample, chain, size, level)
-        pixels = settled(
-            lambda picture=picture: normalize(picture())[None],
-            (1, *level.shape, 3),
-            always=size[0] >= 0,
-        )
+    for group in atlas.groups(levels, form):
+        pixels, corners = atlas.lay_out(chain, size, group)
         logits, offsets = forward("pnet", params, pixels, form=form)
-        yield jax.nn.softmax(logits[0])[..., 1], offsets[0]
-
-
-def _over_atlas(params, chain, size, levels, form) -> Iterator[tuple[jax.Array, jax.Array]]:
-    """The same, of all levels in one go."""
-    if not levels:
-        return
-    shape, corners = pack([level.shape for level in levels])
-    pixels = jnp.zeros((1, *shape, 3))
-    for level, (y, x) in zip(levels, corners, strict=True):
-        picture = normalize(pyramid.resample(chain, size, level))
-        pixels = jax.lax.dynamic_update_slice(pixels, picture[None], (0, y, x, 0))
-    logits, offsets = forward("pnet", params, pixels, form=form)
-    scores = jax.nn.softmax(logits[0])[..., 1]
-    for level, corner in zip(levels, corners, strict=True):
-        rows, columns = (
-            slice(start // STRIDE, start // STRIDE + cells)
-            for start, cells in zip(corner, pyramid.cells(level), strict=True)
-        )
-        yield scores[rows, columns], offsets[0, rows, columns]
+        scores = jax.nn.softmax(logits[0])[..., 1]
+        for level, corner in zip(group, corners, strict=True):
+            rows, columns = (
+                slice(start // STRIDE, start // STRIDE + cells)
+                for start, cells in zip(corner, pyramid.cells(level), strict=True)
+            )
+            yield scores[rows, columns], offsets[0, rows, columns]
 
 
 def scan(
@@ -100,8 +86,7 @@ def scan(
         threshold are valid.
     """
     found = []
-    run = _over_atlas if form_of(config.form) == "gpu" else _over_levels
-    outputs = run(params["pnet"], chain, size, levels, config.form)
+    outputs = _outputs(params["pnet"], chain, size, levels, config.form)
     for number, (level, (scores, offsets)) in enumerate(zip(levels, outputs, strict=True)):
         scores = scores.ravel()
         valid = pyramid.cell_valid(level, size).ravel()

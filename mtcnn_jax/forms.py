@@ -1,9 +1,9 @@
 """The forms that the cascade can be computed in: all give the same faces.
 
-"plain" is the reference. "cpu" arranges the networks for a CPU (`cpu_networks`). "gpu" asks for few
-and large operations, since what a GPU waits for in a single picture is the host: the levels of the
-pyramid go through P-Net together (`atlas`), suppression takes larger blocks, R-Net and O-Net more
-windows at a time.
+"plain" is the reference. "cpu" arranges the networks for a CPU (`cpu_networks`), and takes small
+levels of the pyramid through P-Net together (`atlas`). "gpu" asks for few and large operations,
+since what a GPU waits for in a single picture is the host: all levels go through P-Net together,
+suppression takes larger blocks, R-Net and O-Net more windows at a time.
 """
 
 import jax

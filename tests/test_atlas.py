@@ -6,9 +6,10 @@ import jax
 import numpy as np
 import pytest
 
-from mtcnn_jax import DetectConfig, cascade, crops, pyramid
-from mtcnn_jax.atlas import pack
+from mtcnn_jax import DetectConfig, atlas, cascade, crops, pyramid
+from mtcnn_jax.atlas import groups, pack
 from mtcnn_jax.detect import CANVASES, detect, detect_batch
+from mtcnn_jax.forms import FORMS
 from tests.test_cascade import same
 
 
@@ -31,9 +32,21 @@ def test_nothing_is_packed_into_nothing():
     assert pack([]) == ((0, 0), ())
 
 
+def test_small_levels_go_together_on_a_cpu_and_all_on_a_gpu():
+    levels = pyramid.plan((480, 640))
+    counts = {form: [len(group) for group in groups(levels, form)] for form in FORMS}
+    assert counts["plain"] == [1] * 10
+    assert counts["cpu"] == [1, 1, 1, 7]  # 288x384, 205x273 and 145x194; the next has 103x137.
+    assert counts["gpu"] == [10]
+    assert all(sum(groups(levels, form), ()) == levels for form in FORMS)
+    assert not any(groups((), form) for form in FORMS)
+
+
+@pytest.mark.parametrize("form", ["gpu", "cpu"])
 @pytest.mark.parametrize("size", [(97, 131), (100, 140)])
-def test_cells_over_the_atlas_are_those_over_the_levels(size, params, street):
+def test_cells_over_the_atlas_are_those_over_the_levels(size, form, params, street, monkeypatch):
     """The picture fills its canvas, whose levels have odd sides, or only a part of it."""
+    monkeypatch.setattr(atlas, "ALONE", 2000)
     canvas = street[: max(97, size[0]), : max(131, size[1])]
     levels = pyramid.plan(canvas.shape[:2])
     assert any(level.shape[0] % 2 for level in levels)
@@ -44,7 +57,8 @@ def test_cells_over_the_atlas_are_those_over_the_levels(size, params, street):
         config = DetectConfig(thresholds=(0.0, 0.0, 0.0), form=form)
         return cascade.scan(params, chain, np.array((97, 131)), levels, config)
 
-    plain, found = (jax.jit(scan, static_argnums=0)(form) for form in ("plain", "gpu"))
+    assert len(groups(levels, form)) == {"gpu": 1, "cpu": 3}[form] < len(levels)
+    plain, found = (jax.jit(scan, static_argnums=0)(each) for each in ("plain", form))
     np.testing.assert_array_equal(found.valid, plain.valid)
     np.testing.assert_array_equal(found.groups, plain.groups)
     assert plain.valid.sum() > 1000
