@@ -30,7 +30,7 @@ from experiments import benchmark_report
 from experiments.benchmark_config import QUICK, SECTIONS, BenchmarkConfig
 from experiments.command import run_command
 from experiments.compilations import keep_compilations
-from experiments.peers import Peer, PeerError, parse_pythons, start_peers
+from experiments.peers import Peer, PeerError, PictureError, parse_pythons, start_peers
 from experiments.scenes import scene
 from experiments.stage_timing import time_stages
 from experiments.startup import startups
@@ -54,9 +54,13 @@ def _compare(
     tasks: dict[str, Callable] = {OURS: _own(params, own, config)}
     try:
         for peer in peers:
-            if not peer.failure:
+            if peer.failure:
+                continue
+            try:
                 faces[peer.name] = peer.prepare(pictures, config.min_face_size)
                 tasks[peer.name] = peer.run
+            except PictureError as error:
+                logging.warning("left out here: %s", error)
         taken = take_turns(tasks, runs)
     except PeerError as error:
         logging.warning("left out from here on: %s", error)

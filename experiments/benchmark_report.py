@@ -14,7 +14,7 @@ def _rate(batch: int, times: dict[str, Any] | None) -> str:
 
 
 def _names(rows: list[dict[str, Any]]) -> list[str]:
-    return list(rows[0]["times"])  # A package that fails is in no later row.
+    return list(dict.fromkeys(name for row in rows for name in row["times"]))
 
 
 def _latency(rows: list[dict[str, Any]]) -> str:

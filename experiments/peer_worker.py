@@ -3,7 +3,7 @@
 Run by `experiments.peers` as `PYTHON peer_worker.py NAME`. It needs numpy and that package, nothing
 of this project. Each line of its input is a request in JSON, each line of its output the answer:
 {"pictures": FILE.npy, "min_face_size": 20} loads uint8 [n, h, w, 3] and tells the faces found in
-the first; {} runs over all of them and tells the seconds it took.
+the first, or on what it failed; {} runs over all of them and tells the seconds it took.
 """
 
 import json
@@ -82,8 +82,12 @@ def main():
         if "pictures" in request:
             pictures = np.load(request["pictures"])
             run = make(request["min_face_size"])
-            found = run(pictures)
-            answer = {"faces": 0 if found is None else len(found)}
+            try:
+                found = run(pictures)
+                answer = {"faces": 0 if found is None else len(found)}
+            except Exception as error:  # Whatever another's package raises on a picture.
+                told = str(error).strip().splitlines() or [""]
+                answer = {"failed": f"{type(error).__name__}: {told[0]}"}
         else:
             start = time.perf_counter()
             run(pictures)

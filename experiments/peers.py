@@ -19,6 +19,10 @@ class PeerError(Exception):
     """A package could not be started, or ended before its time; says why."""
 
 
+class PictureError(Exception):
+    """A package cannot look at a picture, and goes on; says why."""
+
+
 class Peer:
     """A running package.
 
@@ -66,12 +70,20 @@ class Peer:
         return self._answer()
 
     def prepare(self, pictures: np.ndarray, min_face_size: float) -> int:
-        """Loads uint8 [n, h, w, 3]; gives the number of faces in the first."""
+        """Loads uint8 [n, h, w, 3]; gives the number of faces in the first.
+
+        Raises:
+            PictureError: if the package fails on them.
+            PeerError: if it ends.
+        """
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "pictures.npy"
             np.save(path, pictures)
             asked = {"pictures": str(path), "min_face_size": min_face_size}
-            return self._ask(asked)["faces"]
+            answer = self._ask(asked)
+        if "failed" in answer:
+            raise PictureError(f"{self.name}: {answer['failed']}")
+        return answer["faces"]
 
     def run(self) -> float:
         """Seconds for all pictures."""

@@ -61,13 +61,25 @@ def test_those_that_are_not_there_are_named(packages):
     assert "mtcnn: /none/python does not start" in skipped[1]
 
 
-def test_one_that_fails_later_says_why(packages):
+def test_one_that_fails_on_a_picture_says_why_and_goes_on(packages):
     (peer,), _ = peers.start_peers(["mtcnn"], {})
-    with pytest.raises(peers.PeerError, match="mtcnn: ended with AssertionError"):
-        peer.prepare(np.zeros((1, 8, 8, 3), np.uint8), 20)
-    with pytest.raises(peers.PeerError, match="mtcnn: ended with AssertionError"):
+    pictures = np.ones((1, 8, 8, 3), np.uint8)
+    with pytest.raises(peers.PictureError, match="mtcnn: AssertionError"):
+        peer.prepare(pictures, 20)
+    assert not peer.failure
+    assert peer.prepare(pictures, 40) == 1
+    peer.close()
+
+
+def test_one_that_ends_says_why(packages, tmp_path):
+    text = MTCNN.replace("assert options", "raise SystemExit('out of memory')  #")
+    (tmp_path / "mtcnn.py").write_text(text)
+    (peer,), _ = peers.start_peers(["mtcnn"], {})
+    with pytest.raises(peers.PeerError, match="mtcnn: ended with out of memory"):
+        peer.prepare(np.zeros((1, 8, 8, 3), np.uint8), 40)
+    with pytest.raises(peers.PeerError, match="mtcnn: ended with out of memory"):
         peer.run()
-    assert peer.failure == "mtcnn: ended with AssertionError"
+    assert peer.failure == "mtcnn: ended with out of memory"
     peer.close()
 
 
