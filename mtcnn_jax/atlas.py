@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from mtcnn_jax import pyramid
-from mtcnn_jax.cpu_networks import settled
+from mtcnn_jax.barrier import settled
 from mtcnn_jax.forms import form_of
 from mtcnn_jax.layers import normalize
 

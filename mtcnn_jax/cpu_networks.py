@@ -9,7 +9,6 @@ after it a maximum over neighbours in memory. The later ones are left to `lax`, 
 """
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -61,16 +60,16 @@ def first_layers(x: jax.Array, conv: Params, prelu: Params, *, window: int) -> j
     out = near @ jnp.concatenate(kernels, axis=-1).reshape(16 * channels, -1)
     out = _prelu(out.reshape(count, rows, columns, 2, 2, features) + bias, prelu)
     for axis, odd in ((1, height % 2), (2, width % 2)):
-        first, second = (jax.lax.index_in_dim(out, part, 3, keepdims=False) for part in (0, 1))
+        first, second = (jax.lax.index_in_dim(out, place, 3, keepdims=False) for place in (0, 1))
         last = first.shape[axis] - 1
-        part = functools.partial(jax.lax.slice_in_dim, axis=axis)
+        cut = functools.partial(jax.lax.slice_in_dim, axis=axis)
         if odd:  # The last pair lacks its second.
-            place = jax.lax.broadcasted_iota(jnp.int32, first.shape, axis)
-            second = jnp.where(place < last, second, first)
+            row = jax.lax.broadcasted_iota(jnp.int32, first.shape, axis)
+            second = jnp.where(row < last, second, first)
         out = jnp.maximum(first, second)
         if window == 3:
-            following = jnp.maximum(part(out, 0, last), part(first, 1, None))
-            out = jnp.concatenate([following, part(out, last, None)], axis=axis)
+            following = jnp.maximum(cut(out, 0, last), cut(first, 1, None))
+            out = jnp.concatenate([following, cut(out, last, None)], axis=axis)
     return out
 
 
@@ -140,23 +139,6 @@ def onet(params: Params, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]
     x = _prelu(x @ params["dense5"]["kernel"] + params["dense5"]["bias"], params["prelu5"])
     logits, offsets, landmarks = _heads(x, params, ("prob", "reg", "landmarks"))
     return logits, offsets, landmarks
-
-
-def settled(make: Callable[[], jax.Array], shape: tuple[int, ...], always: jax.Array) -> jax.Array:
-    """What `make` gives, computed once.
-
-    The compiler would rather compute a crop anew for every neighbourhood that reads of it, which
-    makes R-Net in the cascade 2.5 times as slow, and it ignores optimization barriers on a CPU. It
-    does not look into a branch. On a GPU, where a branch is a wait for the host, there is none.
-
-    Args:
-        make: gives the array, float32.
-        shape: of it.
-        always: bool [], a comparison that holds and whose outcome the compiler cannot know.
-    """
-    if jax.default_backend() != "cpu":
-        return make()
-    return jax.lax.cond(always, make, lambda: jnp.zeros(shape, jnp.float32))
 
 
 _FORWARD = {"pnet": pnet, "rnet": rnet, "onet": onet}

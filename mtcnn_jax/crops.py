@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mtcnn_jax.cpu_networks import settled
+from mtcnn_jax.barrier import settled
 
 TAPS = (2, 3, 5)
 """Pixels of a mip, across and down, that a crop's pixel can touch where at most 1, less than 2 and

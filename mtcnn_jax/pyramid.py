@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mtcnn_jax.cpu_networks import settled
+from mtcnn_jax.barrier import settled
 from mtcnn_jax.layers import INPUT_SIZE, STRIDE
 
 WINDOW = INPUT_SIZE["pnet"]

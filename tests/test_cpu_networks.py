@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mtcnn_jax import DetectConfig, detect, load_params
-from mtcnn_jax.cpu_networks import convolve, first_layers, forward, settled
+from mtcnn_jax.cpu_networks import convolve, first_layers, forward
 from mtcnn_jax.layers import INPUT_SIZE, pool
 from mtcnn_jax.networks import NETWORKS, Conv, PReLU
 from tests.test_boxes import overlap
@@ -73,12 +73,6 @@ def test_auto_follows_the_backend(monkeypatch):
     for backend, form in (("cpu", "cpu"), ("gpu", "plain")):
         monkeypatch.setattr(jax, "default_backend", lambda backend=backend: backend)
         assert traced("auto") == known[form]
-
-
-def test_settled_gives_what_it_is_given():
-    x = normal(4, 5)
-    found = jax.jit(lambda x: settled(lambda: x * 2, (4, 5), x.sum() < np.inf))(x)
-    np.testing.assert_array_equal(found, x * 2)
 
 
 @pytest.mark.parametrize("name", ["vga_street.png", "astronaut.png"])
