@@ -7,7 +7,8 @@ import jax
 import numpy as np
 
 from mtcnn_jax import DetectConfig
-from mtcnn_jax.detect import by_canvas, detect_stages
+from mtcnn_jax.canvas import by_canvas, canvases_for_many
+from mtcnn_jax.detect import detect_stages
 
 MEMORY = 6 * 2**30
 """Bytes that an accelerator is to have for each canvas shape in progress: 16 pictures of 1024x768
@@ -37,11 +38,13 @@ def stages_by_canvas(
         As `detect_stages`.
     """
     found: dict[int, dict[str, np.ndarray]] = {}
+    canvases = canvases_for_many()
 
     def look(rows: list[int]) -> None:
-        stages = detect_stages(params, [images[row] for row in rows], config, until=until)
+        chosen = [images[row] for row in rows]
+        stages = detect_stages(params, chosen, config, until=until, canvases=canvases)
         found.update(zip(rows, stages, strict=True))
 
     with ThreadPoolExecutor(workers()) as pool:
-        list(pool.map(look, by_canvas(images).values()))
+        list(pool.map(look, by_canvas(images, canvases).values()))
     return [found[row] for row in range(len(images))]

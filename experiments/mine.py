@@ -9,13 +9,15 @@ missing, and each picture's randomness follows from the seed and its number, so 
 samples.
 """
 
+import contextlib
 import dataclasses
-import math
+import functools
+import multiprocessing
 import os
 import pathlib
 import shutil
 import warnings
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 
 import jax
 import numpy as np
@@ -28,6 +30,7 @@ from data.samples import concatenate, load_samples, merge_samples, save_samples
 from experiments.canvases import stages_by_canvas
 from experiments.command import run_command
 from experiments.compilations import keep_compilations
+from experiments.mine_config import MineConfig
 from experiments.validation import score
 from mtcnn_jax import DetectConfig, keep_memory, load_params, read_image, spare_mappings
 from mtcnn_jax.layers import INPUT_SIZE
@@ -37,75 +40,6 @@ SHARD = 256
 """Pictures between two saves."""
 
 STAGES = tuple(INPUT_SIZE)
-
-
-@dataclasses.dataclass(frozen=True)
-class MineConfig:
-    """What to make samples of, and how many.
-
-    Attributes:
-        data_dir: folder that the data sets were prepared in.
-        wider: name of the data set with boxes of all faces; "" for none.
-        celeb: name of the data set with landmarks; "" for none.
-        seed: of all randomness.
-        min_face_size: side of the smallest windows looked at, in pixels.
-        smallest_face: longer side of the smallest face that makes samples, in pixels; smaller ones
-            are ignored.
-        thresholds: of P-Net and R-Net when they propose windows; below those of detection, so
-            that the next stage also sees what they are less sure of.
-        proposed: windows that R-Net leaves of one picture at most, those of highest score; of
-            P-Net's twice as many. Crowds have thousands, and took half the time of mining.
-        negatives: at most, for each picture.
-        positives: at most, for each face of `smallest_face` pixels; parts alike.
-        jittered: windows about each such face, twice over, beside those detected.
-        landmark_windows: for each such face with landmarks.
-        balance: power of its side with which a larger face gets more of them, and a larger detected
-            window is chosen more often; 0 counts all alike. Most faces of a picture are its small
-            ones, so without it the networks see few large ones.
-        pool: how many times `negatives` a judge chooses from; a judge is the network itself,
-            from an earlier round.
-        hard: share of the negatives that are those the judge scores highest; the rest are random.
-        trim: score above which the judge's negatives are left out, as likely faces without a label.
-        limit: pictures of each data set to use; 0 for all.
-    """
-
-    data_dir: str
-    wider: str = "wider_face"
-    celeb: str = "celeb_a_wild"
-    seed: int = 0
-    min_face_size: float = 16
-    smallest_face: float = 15
-    thresholds: tuple[float, float] = (0.5, 0.3)
-    proposed: int = 1024
-    negatives: int = 100
-    positives: int = 3
-    jittered: int = 10
-    landmark_windows: int = 2
-    balance: float = 1
-    pool: int = 4
-    hard: float = 0.5
-    trim: float = 0.95
-    limit: int = 0
-
-    def __post_init__(self):
-        counts = ("seed", "negatives", "positives", "jittered", "landmark_windows", "limit")
-        ranges = {
-            **{name: (0 <= getattr(self, name), "0 or more") for name in counts},
-            "proposed": (self.proposed >= 1, "1 or more"),
-            "pool": (self.pool >= 1, "1 or more"),
-            "min_face_size": (12 <= self.min_face_size < math.inf, "12 pixels or more"),
-            "smallest_face": (0 <= self.smallest_face < math.inf, "0 pixels or more"),
-            "balance": (0 <= self.balance < math.inf, "0 or more"),
-            "hard": (0 <= self.hard <= 1, "0 to 1"),
-            "trim": (0 <= self.trim <= 1, "0 to 1"),
-            "thresholds": (
-                len(self.thresholds) == 2 and all(0 <= score < 1 for score in self.thresholds),
-                "two scores from 0 to below 1",
-            ),
-        }
-        for name, (fine, accepted) in ranges.items():
-            if not fine:
-                raise ValueError(f"{name} is {getattr(self, name)}; accepted is {accepted}")
 
 
 def proposals(stage: str, params, images: list[np.ndarray], config: MineConfig) -> list[np.ndarray]:
@@ -198,11 +132,11 @@ def mine_shard(
             samples = gather(samples, _judged(stage, judge, samples, config, rng))
         return samples
 
-    # Pillow, which reads the pictures and cuts P-Net's windows, leaves the interpreter to others
-    # meanwhile; what JAX cuts on a CPU fills the machine by itself.
-    in_turn = stage != "pnet" and jax.default_backend() == "cpu"
+    # What JAX cuts on a CPU fills the machine by itself, and P-Net's shards go to processes.
+    in_turn = stage == "pnet" or jax.default_backend() == "cpu"
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        images = list(pool.map(lambda picture: read_image(picture[1].encoded), pictures))
+        read = map if stage == "pnet" else pool.map
+        images = list(read(lambda picture: read_image(picture[1].encoded), pictures))
         proposed = proposals(stage, params, images, config)
         apply = map if in_turn else pool.map
         parts = list(apply(make, range(len(pictures))))
@@ -221,6 +155,39 @@ def _judged(
     others = rng.permutation(order[count:])[: config.negatives - count]
     kept = np.flatnonzero(samples.kinds != NEGATIVE)
     return np.sort(np.concatenate([kept, order[:count], others]))
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """Pictures between two saves.
+
+    Attributes:
+        path: folder of their samples.
+        dataset: that they are of.
+        split: likewise.
+        members: their places in it.
+        first: the number that the data set's first picture has among those of all.
+    """
+
+    path: pathlib.Path
+    dataset: str
+    split: str
+    members: range
+    first: int
+
+    def mine(self, stage: str, config: MineConfig, pictures, params=None, judge=None) -> None:
+        """Makes and saves the samples; see `mine_stage` for the arguments."""
+        numbered = [(self.first + index, pictures[index]) for index in self.members]
+        save_samples(self.path, mine_shard(stage, params, numbered, config, judge), {})
+        spare_mappings()
+
+
+_opened = functools.lru_cache(maxsize=2)(records.read_pictures)
+
+
+def _mine_alone(shard: Shard, stage: str, config: MineConfig) -> None:
+    """`Shard.mine` in a process of its own."""
+    shard.mine(stage, config, _opened(shard.dataset, split=shard.split, data_dir=config.data_dir))
 
 
 def mine_stage(
@@ -242,26 +209,41 @@ def mine_stage(
     output = pathlib.Path(output)
     if (output / "samples.json").exists():
         return output
-    shards = output.with_name(output.name + ".shards")
-    shards.mkdir(parents=True, exist_ok=True)
-    number, paths = 0, []
+    folder = output.with_name(output.name + ".shards")
+    folder.mkdir(parents=True, exist_ok=True)
+    first, shards, opened = 0, [], {}
     for dataset in filter(None, (config.wider, config.celeb)):
         pictures = records.read_pictures(dataset, split=split, data_dir=config.data_dir)
+        opened[dataset] = pictures
         count = min(len(pictures), config.limit or len(pictures))
-        bar = tqdm.trange(0, count, SHARD, desc=f"{stage} {split} {dataset}", unit="shard")
-        for start in bar:
+        for start in range(0, count, SHARD):
             members = range(start, min(start + SHARD, count))
-            path = shards / f"{dataset}-{start:06d}"
-            paths.append(path)
-            if not path.exists():
-                numbered = [(number + index, pictures[index]) for index in members]
-                samples = mine_shard(stage, params, numbered, config, judge)
-                save_samples(path, samples, {})
-                spare_mappings()
-        number += count
+            path = folder / f"{dataset}-{start:06d}"
+            shards.append(Shard(path, dataset, split, members, first))
+        first += count
+    left = [shard for shard in shards if not shard.path.exists()]
+    # Pillow is called for each of P-Net's windows, which keeps the interpreter: two threads took as
+    # long as one.
+    alone = stage == "pnet" and judge is None
+    workers = min(os.cpu_count() or 1, len(left)) if alone else 1
+    with contextlib.ExitStack() as stack:
+        bar = tqdm.tqdm(desc=f"{stage} {split}", total=len(shards), unit="shard")
+        stack.enter_context(bar).update(len(shards) - len(left))
+        if workers > 1:
+            context = multiprocessing.get_context("spawn")
+            pool = ProcessPoolExecutor(workers, mp_context=context)
+            stack.callback(pool.shutdown, cancel_futures=True)
+            running = [pool.submit(_mine_alone, shard, stage, config) for shard in left]
+            for future in as_completed(running):
+                future.result()
+                bar.update()
+        else:
+            for shard in left:
+                shard.mine(stage, config, opened[shard.dataset], params, judge)
+                bar.update()
     info = {"stage": stage, "split": split, **dataclasses.asdict(config)}
-    merge_samples(output, [load_samples(path) for path in paths], info)
-    shutil.rmtree(shards)
+    merge_samples(output, [load_samples(shard.path) for shard in shards], info)
+    shutil.rmtree(folder)
     return output
 
 

@@ -66,6 +66,7 @@ def groups(levels: Sequence[pyramid.Level], form: str) -> list[tuple[pyramid.Lev
         "plain": len(levels),
         "cpu": sum(math.prod(level.shape) >= ALONE for level in levels),
         "gpu": 0,
+        "straight": 0,
     }[form_of(form)]
     parts = [*((level,) for level in levels[:alone]), tuple(levels[alone:])]
     return [part for part in parts if part]

@@ -18,8 +18,9 @@ from mtcnn_jax import atlas, crops, pyramid
 from mtcnn_jax import boxes as box_lib
 from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.cpu_networks import forward
+from mtcnn_jax.forms import form_of
 from mtcnn_jax.layers import INPUT_SIZE, STRIDE
-from mtcnn_jax.nms import nms
+from mtcnn_jax.nms import nms, nms_in_steps
 from mtcnn_jax.voting import vote
 from mtcnn_jax.windows import Windows, calibrated, compacted, keep_best, look_at, take
 
@@ -35,7 +36,8 @@ class Detections(NamedTuple):
         scores: float32 [n].
         landmarks: float32 [n, 5, 2].
         valid: bool [n].
-        overflow: int32 [3]: windows over each of the three capacities, which were dropped.
+        overflow: int32 [3]: windows over each of the three capacities, which were dropped, or, in
+            the form "straight", left undecided.
     """
 
     boxes: jax.Array
@@ -106,6 +108,17 @@ def scan(
     return jax.tree.map(lambda *parts: jnp.concatenate(parts), *found)
 
 
+def _suppress(
+    windows: Windows, threshold: float, form: str, *, mode: str = "union", within: bool = False
+) -> tuple[jax.Array, jax.Array]:
+    """What `nms` keeps of sorted windows, over all or `within` their groups, and the undecided."""
+    groups = windows.groups if within else None
+    if form_of(form) == "straight":
+        return nms_in_steps(windows.boxes, windows.valid, threshold, groups=groups, mode=mode)
+    keep = nms(windows.boxes, windows.valid, threshold, groups=groups, mode=mode, form=form)
+    return keep, jnp.zeros((), jnp.int32)
+
+
 def propose(windows: Windows, config: DetectConfig) -> tuple[Windows, jax.Array]:
     """Per-level and global suppression, calibration, squares.
 
@@ -117,13 +130,22 @@ def propose(windows: Windows, config: DetectConfig) -> tuple[Windows, jax.Array]
         Square windows for R-Net, [capacities[1]], and int32 [2], what went over the first two
         capacities.
     """
-    windows, over_candidates = keep_best(windows, config.capacities[0])
+    capacity, left, over = config.capacities[0], config.capacities[0], []
+    if form_of(config.form) == "straight":
+        # Ahead of the sort, which then is of 2,048 and not of 50,000 cells.
+        windows, dropped = compacted(windows, capacity)
+        over.append(dropped)
+        left = -(-capacity // 2)  # A third of a thousand are left by the first suppression.
+    windows, dropped = keep_best(windows, capacity)
+    over.append(dropped)
     within, overall = config.nms_thresholds[:2]
-    keep = nms(windows.boxes, windows.valid, within, groups=windows.groups, form=config.form)
-    windows, _ = compacted(windows._replace(valid=keep), config.capacities[0])
-    keep = nms(windows.boxes, windows.valid, overall, form=config.form)
+    keep, undecided = _suppress(windows, within, config.form, within=True)
+    windows, dropped = compacted(windows._replace(valid=keep), left)
+    over += [undecided, dropped]
+    keep, undecided = _suppress(windows, overall, config.form)
     windows, over_windows = compacted(windows._replace(valid=keep), config.capacities[1])
     squares = box_lib.to_square(calibrated(windows))
+    over_candidates = sum(over) + undecided
     return windows._replace(boxes=squares), jnp.stack([over_candidates, over_windows])
 
 
@@ -148,14 +170,14 @@ def refine(
     valid = windows.valid & (scores > config.thresholds[1])
     windows = windows._replace(scores=scores, offsets=offsets, valid=valid)
     windows, _ = keep_best(windows, windows.valid.shape[0])
-    keep = nms(windows.boxes, windows.valid, config.nms_thresholds[2], form=config.form)
+    keep, undecided = _suppress(windows, config.nms_thresholds[2], config.form)
     windows, over = compacted(windows._replace(valid=keep), config.capacities[2])
-    return windows._replace(boxes=box_lib.to_square(calibrated(windows))), over
+    return windows._replace(boxes=box_lib.to_square(calibrated(windows))), over + undecided
 
 
 def finish(
     params: Params, pixels_of: Callable, windows: Windows, config: DetectConfig
-) -> tuple[Windows, jax.Array]:
+) -> tuple[Windows, jax.Array, jax.Array]:
     """O-Net, calibration, suppression over the smaller box, voting.
 
     Args:
@@ -165,7 +187,8 @@ def finish(
         config: thresholds.
 
     Returns:
-        Windows whose boxes are the faces', not clipped, and their landmarks [n, 5, 2].
+        Windows whose boxes are the faces', not clipped, their landmarks [n, 5, 2], and int32 [],
+        how many were left undecided.
     """
     logits, offsets, points = look_at(
         "onet", params["onet"], pixels_of, windows, chunk=config.used_chunks[1], form=config.form
@@ -180,11 +203,12 @@ def finish(
     order = jnp.argsort(-jnp.where(valid, scores, -1.0), stable=True)
     windows, landmarks, weights = take((windows, landmarks, weights), order)
     smaller = config.nms_thresholds[3]
-    keep = nms(windows.boxes, windows.valid, smaller, mode="min", form=config.form)
+    keep, undecided = _suppress(windows, smaller, config.form, mode="min")
     said = jnp.concatenate([windows.boxes, landmarks.reshape(-1, 10)], axis=1)
     means = vote(windows.boxes, said, weights, config.voting)
     windows = windows._replace(boxes=means[:, :4], valid=keep)
-    return take((windows, means[:, 4:].reshape(-1, 5, 2)), jnp.argsort(~keep, stable=True))
+    faces = take((windows, means[:, 4:].reshape(-1, 5, 2)), jnp.argsort(~keep, stable=True))
+    return *faces, undecided
 
 
 def stages(
@@ -228,7 +252,8 @@ def stages(
     if until != "pnet":
         left["rnet"], over_faces = refine(params, pixels_of("rnet"), left["pnet"], config)
     if until == "onet":
-        left["onet"], landmarks = finish(params, pixels_of("onet"), left["rnet"], config)
+        left["onet"], landmarks, undecided = finish(params, pixels_of("onet"), left["rnet"], config)
+        over_faces += undecided
     return left, landmarks, jnp.append(over, over_faces)
 
 

@@ -2,8 +2,11 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from mtcnn_jax import cascade
 from mtcnn_jax.forms import form_of
@@ -29,7 +32,18 @@ def compiler_options() -> dict[str, str]:
 
 
 def _detect(params, canvas, size, config):
-    return cascade.detect_padded(params, canvas, size, config)
+    """float32 [n + 1, 16]: the faces and, last, the overflow, in one copy from the device."""
+    found = cascade.detect_padded(params, canvas, size, config)
+    columns = [found.boxes, found.scores[:, None], found.valid[:, None]]
+    rows = jnp.concatenate([*columns, found.landmarks.reshape(-1, 10)], axis=1)
+    return jnp.concatenate([rows, jnp.pad(found.overflow, (0, 13))[None]])
+
+
+def unpacked(found: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The faces' boxes [n, 4], scores [n] and landmarks [n, 5, 2] of what `detector` gives."""
+    faces = found[:-1][found[:-1, 5] > 0]
+    landmarks = faces[:, 6:].reshape(-1, 5, 2)
+    return faces[:, :4].copy(), faces[:, 4].copy(), landmarks
 
 
 def _stages(params, canvas, size, config, *, until):
@@ -51,18 +65,25 @@ def _over_pictures(function: Callable, *, many: bool) -> Callable:
     return over if many else function
 
 
+def _options(*, quickly: bool) -> dict[str, Any]:
+    """`compiler_options`, for a GPU without its search for the fastest form of every operation."""
+    return {**compiler_options(), **({"xla_gpu_autotune_level": 0} if quickly else {})}
+
+
 @functools.cache
 def detector(*, many: bool) -> Callable:
-    """`detect_padded`, compiled: of a canvas and its size or, `many`, of a batch of them."""
-    return jax.jit(_over_pictures(_detect, many=many), compiler_options=compiler_options())
+    """`detect_padded`, compiled: of a canvas and its size or, `many`, of a batch of them.
+
+    For a batch of 64 the search was not over after 75 s on an H100.
+    """
+    return jax.jit(_over_pictures(_detect, many=many), compiler_options=_options(quickly=many))
 
 
 @functools.cache
 def staged(until: str, *, many: bool) -> Callable:
     """The windows that each stage up to `until` leaves, and the overflow, compiled alike.
 
-    The stages are asked for of a few pictures of many canvases, and compiled anew for each. A GPU's
-    compiler tries several forms of every operation first, if it is let.
+    The stages are asked for of a few pictures of many canvases, and compiled anew for each.
     """
     function = _over_pictures(functools.partial(_stages, until=until), many=many)
-    return jax.jit(function, compiler_options={**compiler_options(), "xla_gpu_autotune_level": 0})
+    return jax.jit(function, compiler_options=_options(quickly=True))

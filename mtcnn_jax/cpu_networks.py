@@ -25,18 +25,19 @@ _MOST_PIXELS = 2**20
 it would need 0.2 GB more than the plain one, and the whole cascade is to stay below 3."""
 
 
-def _prelu(x: jax.Array, layer: Params) -> jax.Array:
+def prelu(x: jax.Array, layer: Params) -> jax.Array:
+    """`networks.PReLU` with the slopes of `layer`."""
     # As maxima and minima, which have to mind NaN, P-Net's first takes 0.5 ms for 0.2.
     return jnp.where(x > 0, x, layer["alpha"] * x)
 
 
-def first_layers(x: jax.Array, conv: Params, prelu: Params, *, window: int) -> jax.Array:
+def first_layers(x: jax.Array, conv: Params, slopes: Params, *, window: int) -> jax.Array:
     """The first convolution (3 x 3), its PReLU and its pooling (stride 2, ceil mode).
 
     Args:
         x: float32 [b, h, w, c].
         conv: kernel [3, 3, c, features] and bias.
-        prelu: slopes.
+        slopes: of the PReLU.
         window: of the pooling, 2 or 3 pixels.
 
     Returns:
@@ -58,7 +59,7 @@ def first_layers(x: jax.Array, conv: Params, prelu: Params, *, window: int) -> j
     places = [((down, 1 - down), (right, 1 - right)) for down in range(2) for right in range(2)]
     kernels = [jnp.pad(kernel, (*place, (0, 0), (0, 0))) for place in places]
     out = near @ jnp.concatenate(kernels, axis=-1).reshape(16 * channels, -1)
-    out = _prelu(out.reshape(count, rows, columns, 2, 2, features) + bias, prelu)
+    out = prelu(out.reshape(count, rows, columns, 2, 2, features) + bias, slopes)
     for axis, odd in ((1, height % 2), (2, width % 2)):
         first, second = (jax.lax.index_in_dim(out, place, 3, keepdims=False) for place in (0, 1))
         last = first.shape[axis] - 1
@@ -102,7 +103,7 @@ def convolve(x: jax.Array, layer: Params, *, abreast: int = 1) -> jax.Array:
     return out.reshape(*out.shape[:2], -1, features)[:, :, :width] + layer["bias"]
 
 
-def _heads(x: jax.Array, params: Params, names: tuple[str, ...]) -> tuple[jax.Array, ...]:
+def heads(x: jax.Array, params: Params, names: tuple[str, ...]) -> tuple[jax.Array, ...]:
     """Layers on the same features [..., f] as one product, and its parts."""
     kernels = [params[name]["kernel"].reshape(x.shape[-1], -1) for name in names]
     out = x @ jnp.concatenate(kernels, axis=1)
@@ -114,30 +115,30 @@ def _heads(x: jax.Array, params: Params, names: tuple[str, ...]) -> tuple[jax.Ar
 def pnet(params: Params, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """`networks.PNet` on x [b, h, w, 3]."""
     x = first_layers(x, params["conv1"], params["prelu1"], window=2)
-    x = _prelu(convolve(x, params["conv2"], abreast=2), params["prelu2"])
-    x = _prelu(convolve(x, params["conv3"]), params["prelu3"])
-    logits, offsets = _heads(x, params, ("prob", "reg"))
+    x = prelu(convolve(x, params["conv2"], abreast=2), params["prelu2"])
+    x = prelu(convolve(x, params["conv3"]), params["prelu3"])
+    logits, offsets = heads(x, params, ("prob", "reg"))
     return logits, offsets
 
 
 def rnet(params: Params, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """`networks.RNet` on x [b, 24, 24, 3]."""
     x = first_layers(x, params["conv1"], params["prelu1"], window=3)
-    x = pool(_prelu(convolve(x, params["conv2"]), params["prelu2"]), 3)
-    x = _prelu(convolve(x, params["conv3"]), params["prelu3"]).reshape(x.shape[0], -1)
-    x = _prelu(x @ params["dense4"]["kernel"] + params["dense4"]["bias"], params["prelu4"])
-    logits, offsets = _heads(x, params, ("prob", "reg"))
+    x = pool(prelu(convolve(x, params["conv2"]), params["prelu2"]), 3)
+    x = prelu(convolve(x, params["conv3"]), params["prelu3"]).reshape(x.shape[0], -1)
+    x = prelu(x @ params["dense4"]["kernel"] + params["dense4"]["bias"], params["prelu4"])
+    logits, offsets = heads(x, params, ("prob", "reg"))
     return logits, offsets
 
 
 def onet(params: Params, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """`networks.ONet` on x [b, 48, 48, 3]."""
     x = first_layers(x, params["conv1"], params["prelu1"], window=3)
-    x = pool(_prelu(convolve(x, params["conv2"]), params["prelu2"]), 3)
-    x = pool(_prelu(convolve(x, params["conv3"]), params["prelu3"]), 2)
-    x = _prelu(convolve(x, params["conv4"]), params["prelu4"]).reshape(x.shape[0], -1)
-    x = _prelu(x @ params["dense5"]["kernel"] + params["dense5"]["bias"], params["prelu5"])
-    logits, offsets, landmarks = _heads(x, params, ("prob", "reg", "landmarks"))
+    x = pool(prelu(convolve(x, params["conv2"]), params["prelu2"]), 3)
+    x = pool(prelu(convolve(x, params["conv3"]), params["prelu3"]), 2)
+    x = prelu(convolve(x, params["conv4"]), params["prelu4"]).reshape(x.shape[0], -1)
+    x = prelu(x @ params["dense5"]["kernel"] + params["dense5"]["bias"], params["prelu5"])
+    logits, offsets, landmarks = heads(x, params, ("prob", "reg", "landmarks"))
     return logits, offsets, landmarks
 
 
@@ -151,16 +152,21 @@ def forward(stage: str, params: Params, x: jax.Array, *, form: str) -> tuple[jax
         stage: "pnet", "rnet" or "onet".
         params: of that network.
         x: float32 [b, h, w, 3], normalised pixels.
-        form: as in `forms`; "cpu" as here, all others as in `networks`.
+        form: as in `forms`; "cpu" as here, "gpu" and "straight" as in `gpu_networks`, "plain" as in
+            `networks`.
 
     Returns:
         What the network of `networks` returns.
     """
     if form == "auto":
         small = x.shape[0] * x.shape[1] * x.shape[2] <= _MOST_PIXELS
-        form = form_of(form) if small else "plain"
+        form = form_of(form) if small or form_of(form) != "cpu" else "plain"
     if form == "cpu":
         return _FORWARD[stage](params, x)
+    if form in ("gpu", "straight"):
+        from mtcnn_jax import gpu_networks
+
+        return gpu_networks.forward(stage, params, x)
     # Loading flax takes 0.2 s, which detection on a CPU is spared.
     from mtcnn_jax.networks import NETWORKS
 

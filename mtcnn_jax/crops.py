@@ -46,8 +46,18 @@ def halve(pixels: jax.Array, size: jax.Array) -> jax.Array:
 
 def _pair_weights(extent: jax.Array, length: int) -> jax.Array:
     """float32 [ceil(length / 2), 2]: shares of two pixels in their mean, 0 and 0 outside."""
-    covered = coverage(extent, length + length % 2).reshape(-1, 2)
-    return covered / jnp.maximum(covered.sum(axis=1, keepdims=True), 1e-6)
+    return shares(coverage(extent, length + length % 2).reshape(-1, 2))
+
+
+def shares(weights: jax.Array) -> jax.Array:
+    """`weights` [..., taps] over their sum, 0 where that is 0."""
+    if jax.default_backend() == "cpu":
+        total = weights.sum(axis=-1, keepdims=True)
+    else:
+        # A sum is a kernel of its own there, for which Triton takes 0.2 s to compile: 50 of them
+        # were most of 13 s.
+        total = sum(weights[..., tap, None] for tap in range(weights.shape[-1]))
+    return weights / jnp.maximum(total, 1e-6)
 
 
 def coverage(extent: jax.Array, length: int) -> jax.Array:
@@ -150,7 +160,7 @@ def crop_from(
         start, stop = ((centres + sign * half)[..., None] for sign in (-1, 1))
         index = jnp.floor(start) + jnp.arange(taps)
         weight = jnp.maximum(0, jnp.minimum(stop, index + 1) - jnp.maximum(start, index))
-        weight = weight / weight.sum(axis=-1, keepdims=True)
+        weight = shares(weight)
         index = index.astype(jnp.int32)
         extent = (size[axis] * unit)[..., None]
         covered = jnp.clip(extent - index, 0, 1) * (index >= 0)

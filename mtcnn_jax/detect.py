@@ -12,31 +12,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mtcnn_jax import cascade
+from mtcnn_jax.canvas import CANVASES, Canvases, by_canvas, canvas_shape
 from mtcnn_jax.cascade import Params
-from mtcnn_jax.compiled import detector, staged
+from mtcnn_jax.compiled import detector, staged, unpacked
 from mtcnn_jax.config import DetectConfig
-from mtcnn_jax.forms import BATCH_CHUNKS, form_of
+from mtcnn_jax.forms import BATCH_CHUNKS, STRAIGHT, form_of, goes_straight
 from mtcnn_jax.images import read_image
 from mtcnn_jax.layers import INPUT_SIZE
-
-CANVASES = (
-    (160, 160),
-    (320, 320),
-    (480, 640),
-    (640, 480),
-    (768, 1024),
-    (1024, 768),
-    (1200, 1600),
-    (1600, 1200),
-    (1080, 1920),
-    (1920, 1080),
-)
-"""Canvas shapes (height, width). A picture goes on the smallest that holds it, so that this many
-compilations serve all pictures up to 1600 x 1200 and 1920 x 1080; larger ones get sides of whole
-`LARGE_STEP`s."""
-
-LARGE_STEP = 1024
 
 GROWTH = 4
 """How much larger the capacities get each time that a picture overflows them."""
@@ -65,20 +47,10 @@ class Faces(NamedTuple):
     landmarks: np.ndarray
 
 
-def canvas_shape(height: int, width: int) -> tuple[int, int]:
-    """The canvas (height, width) that a picture of this size goes on."""
-    fitting = [shape for shape in CANVASES if height <= shape[0] and width <= shape[1]]
-    if fitting:
-        return min(fitting, key=lambda shape: shape[0] * shape[1])
-    return tuple(-(-length // LARGE_STEP) * LARGE_STEP for length in (height, width))
-
-
-def by_canvas(images: Sequence[np.ndarray]) -> dict[tuple[int, int], list[int]]:
-    """The places of the pictures uint8 [h, w, 3] that go on each canvas."""
-    groups: dict[tuple[int, int], list[int]] = {}
-    for number, image in enumerate(images):
-        groups.setdefault(canvas_shape(*image.shape[:2]), []).append(number)
-    return groups
+@functools.lru_cache(maxsize=256)
+def _placed_size(height: int, width: int) -> jax.Array:
+    """int32 [2] on the device: a copy a call less, and each takes a GPU 0.02 ms."""
+    return jnp.array([height, width], jnp.int32)
 
 
 @functools.lru_cache(maxsize=256)
@@ -92,33 +64,74 @@ def _fill(canvas: np.ndarray, image: np.ndarray) -> None:
     canvas[: image.shape[0], : image.shape[1]] = image
 
 
-def _run_one(run: Callable, params: Params, image: np.ndarray, config: DetectConfig) -> Any:
+@functools.lru_cache(maxsize=256)
+def _attempts(
+    config: DetectConfig, shape: tuple[int, int], *, overflown: bool
+) -> list[tuple[DetectConfig, DetectConfig]]:
+    """What to try on a canvas, one after the other for as long as the capacities overflow.
+
+    Args:
+        config: how to look.
+        shape: of the canvas.
+        overflown: whether its capacities, as they are, have been tried in a batch.
+
+    Returns:
+        Configs, each as it is and `_placed`.
+    """
+    attempts = []
+    large = math.prod(shape) > GROWN_ABOVE
+    if goes_straight(config.form) and not (large or overflown):
+        least = tuple(map(min, config.capacities, STRAIGHT))
+        attempts.append(dataclasses.replace(config, form="straight", capacities=least, retries=0))
+    form = "gpu" if config.form == "straight" else config.form
+    for retry in range(min(large or overflown, config.retries), config.retries + 1):
+        capacities = tuple(GROWTH**retry * capacity for capacity in config.capacities)
+        attempts.append(dataclasses.replace(config, form=form, capacities=capacities, retries=0))
+    return [(attempt, _placed(attempt)) for attempt in attempts]
+
+
+def _run_one(
+    run: Callable,
+    params: Params,
+    image: np.ndarray,
+    config: DetectConfig,
+    *,
+    canvases: Canvases = CANVASES,
+    overflown: bool = False,
+) -> Any:
     """Runs on uint8 [h, w, 3], again at larger capacities for as long as they overflow."""
-    shape = canvas_shape(*image.shape[:2])
-    size = np.array(image.shape[:2], np.int32)
+    height, width = image.shape[:2]
+    shape = canvas_shape(height, width, canvases)
     canvas = image
     if image.shape[:2] != shape:
         canvas = np.empty((*shape, 3), np.uint8)
         _fill(canvas, image)
-    grown = math.prod(shape) > GROWN_ABOVE
-    for retry in range(min(grown, config.retries), config.retries + 1):
-        capacities = tuple(GROWTH**retry * capacity for capacity in config.capacities)
-        static = _placed(dataclasses.replace(config, capacities=capacities, retries=0))
-        found = jax.device_get(run(params, canvas, size, static))
-        overflow = _overflow(found)
-        if not overflow.any():
+    size = _placed_size(height, width)
+    attempts = _attempts(config, shape, overflown=overflown)
+    for _, placed in attempts:
+        found = jax.device_get(run(params, canvas, size, placed))
+        if not _overflow(found).any():
             return found
-    warnings.warn(
-        f"{tuple(overflow.tolist())} windows of a picture of {size[1]} x {size[0]} pixels went "
-        f"over the capacities {capacities} of P-Net, R-Net and O-Net; those of lowest score were "
-        "dropped. Raise DetectConfig's thresholds, min_face_size, capacities or retries.",
-        stacklevel=4,
-    )
+    _warn(_overflow(found), image, attempts[-1][0], stacklevel=4)
     return found
 
 
+def _warn(
+    overflow: np.ndarray, image: np.ndarray, config: DetectConfig, *, stacklevel: int
+) -> None:
+    """Says how many windows a picture had over the capacities."""
+    height, width = image.shape[:2]
+    warnings.warn(
+        f"{tuple(overflow.tolist())} windows of a picture of {width} x {height} pixels went "
+        f"over the capacities {config.capacities} of P-Net, R-Net and O-Net; those of lowest score "
+        "were dropped. Raise DetectConfig's thresholds, min_face_size, capacities or retries.",
+        stacklevel=stacklevel + 1,
+    )
+
+
 def _overflow(found: Any) -> np.ndarray:
-    return found[-1]
+    """int [3], from what any of the compiled functions gives for a picture."""
+    return found[-1][:3].astype(int)
 
 
 def _run_all(
@@ -128,10 +141,12 @@ def _run_all(
     images: Sequence[np.ndarray],
     config: DetectConfig,
     batch_size: int,
+    canvases: Canvases = CANVASES,
 ) -> list[Any]:
     """Runs on every picture, `batch_size` of one canvas at a time; results in order."""
+    run_one = functools.partial(_run_one, one, params, config=config, canvases=canvases)
     if batch_size == 1:
-        return [_run_one(one, params, image, config) for image in images]
+        return [run_one(image) for image in images]
     results: dict[int, Any] = {}
     chunks = config.chunks or BATCH_CHUNKS[form_of(config.form)]
     static = _placed(dataclasses.replace(config, chunks=chunks, retries=0))
@@ -141,12 +156,15 @@ def _run_all(
         for row, number in enumerate(part):
             single = jax.tree.map(lambda x, row=row: x[row], found)
             if _overflow(single).any():
-                single = _run_one(one, params, images[number], config)
+                if config.retries:
+                    single = run_one(images[number], overflown=True)
+                else:
+                    _warn(_overflow(single), images[number], config, stacklevel=5)
             results[number] = single
 
     # While the device looks at one batch, the host lays out the next and reads the one before.
     under_way: collections.deque = collections.deque()
-    for shape, members in by_canvas(images).items():
+    for shape, members in by_canvas(images, canvases).items():
         buffers = [np.empty((batch_size, *shape, 3), np.uint8) for _ in range(AHEAD)]
         for count, start in enumerate(range(0, len(members), batch_size)):
             if len(under_way) == AHEAD:
@@ -183,9 +201,9 @@ def _read_all(images: Iterable[Any]) -> list[np.ndarray]:
     return [read_image(image) for image in images]
 
 
-def _faces(found: cascade.Detections) -> Faces:
-    valid = found.valid
-    return Faces(found.boxes[valid], found.scores[valid], found.landmarks[valid])
+def _faces(found: np.ndarray) -> Faces:
+    boxes, scores, landmarks = unpacked(found)
+    return Faces(boxes, scores, landmarks)
 
 
 def detect(params: Params, image: Any, config: DetectConfig = DetectConfig()) -> Faces:
@@ -244,6 +262,7 @@ def detect_stages(
     *,
     until: str = "onet",
     batch_size: int | None = None,
+    canvases: Canvases = CANVASES,
 ) -> list[dict[str, np.ndarray]]:
     """The windows that each stage leaves: which one lost a face, what the next one has to learn.
 
@@ -253,6 +272,7 @@ def detect_stages(
         config: how to look.
         until: the last stage to run, "pnet", "rnet" or "onet".
         batch_size: as in `detect_batch`.
+        canvases: (height, width) of those that pictures go on, each compiled for anew.
 
     Returns:
         For each picture and each stage's name float32 [n, 5], box and score by descending score:
@@ -265,7 +285,7 @@ def detect_stages(
         raise ValueError(f"until is {until!r}; accepted are {', '.join(INPUT_SIZE)}")
     batch_size = _checked(config, batch_size)
     one, many = staged(until, many=False), staged(until, many=True)
-    found = _run_all(one, many, params, _read_all(images), config, batch_size)
+    found = _run_all(one, many, params, _read_all(images), config, batch_size, canvases)
     return [
         {
             name: np.concatenate([stage.boxes, stage.scores[:, None]], axis=1)[stage.valid]

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mtcnn_jax.barrier import settled
+from mtcnn_jax.crops import shares
 from mtcnn_jax.layers import INPUT_SIZE, STRIDE
 
 WINDOW = INPUT_SIZE["pnet"]
@@ -85,7 +86,7 @@ def _resample(
     index = first[:, None] + np.arange(math.floor(2 * radius) + 1)
     weight = np.maximum(0, 1 - np.abs(index + 0.5 - centres[:, None]) / radius)
     weight = weight.astype(np.float32) * (index >= 0) * jnp.clip(extent - index, 0, 1)
-    weight = weight / jnp.maximum(weight.sum(axis=1, keepdims=True), 1e-6)
+    weight = shares(weight)
     index = np.clip(index, 0, pixels.shape[axis] - 1)
     shape = [-1 if number == axis else 1 for number in range(pixels.ndim)]
     return sum(

@@ -1,12 +1,15 @@
 """Compiling ahead, so that the first picture of a kind does not wait for it."""
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from mtcnn_jax.canvas import canvas_shape
 from mtcnn_jax.cascade import Params
 from mtcnn_jax.config import DetectConfig
-from mtcnn_jax.detect import canvas_shape, detect, detect_batch
+from mtcnn_jax.detect import detect, detect_batch
+from mtcnn_jax.forms import goes_straight
 
 
 def warmup(
@@ -48,6 +51,8 @@ def warmup(
         picture = np.zeros((*shape, 3), np.uint8)
         if batch_size == 1:
             detect(params, picture, config)
+            if goes_straight(config.form):  # An empty picture does not come to the form after it.
+                detect(params, picture, dataclasses.replace(config, form="gpu"))
         else:
             detect_batch(params, [picture], config, batch_size=batch_size)
     return shapes

@@ -75,11 +75,14 @@ def look_at(
         pixels_of: windows [k, 4] to crops [k, side, side, 3], pixels 0..255.
         windows: the valid ones first.
         chunk: how many go through together; the loop ends after the last valid one.
-        form: as in `forms`; on a GPU the first chunk is not asked for, but looked at in any case.
+        form: as in `forms`; on a GPU the first chunk is not asked for, but looked at in any case,
+            and "straight" makes one of all.
 
     Returns:
         The network's outputs, each [n, ...]; zeros after the last chunk that was looked at.
     """
+    if form_of(form) == "straight":
+        return forward(stage, params, normalize(pixels_of(windows.boxes)), form=form)
     capacity = windows.boxes.shape[0]
     padded = -(-capacity // chunk) * chunk
     sides = windows.boxes[:, 2] - windows.boxes[:, 0]

@@ -8,7 +8,8 @@ import pytest
 
 from mtcnn_jax import DetectConfig, atlas, cascade, crops, pyramid
 from mtcnn_jax.atlas import groups, pack
-from mtcnn_jax.detect import CANVASES, detect, detect_batch
+from mtcnn_jax.canvas import CANVASES
+from mtcnn_jax.detect import detect, detect_batch
 from mtcnn_jax.forms import FORMS
 from tests.test_cascade import same
 

@@ -9,13 +9,15 @@ import pytest
 
 from experiments import canvases
 from mtcnn_jax import DetectConfig
+from mtcnn_jax.canvas import CANVASES
 
 
 @pytest.mark.parametrize("side_by_side", [1, 2])
 def test_each_canvas_is_looked_at_once_and_the_order_stays(side_by_side, monkeypatch):
     together, met = [], threading.Barrier(side_by_side, timeout=20)
 
-    def stages(params, images, config, *, until):
+    def stages(params, images, config, *, until, canvases):
+        assert canvases == CANVASES
         met.wait()  # Breaks unless so many are under way at a time.
         together.append(sorted(image.shape[:2] for image in images))
         return [{until: np.full((1, 5), image.shape[1], np.float32)} for image in images]

@@ -1,5 +1,6 @@
 """`detect` and `detect_batch`: any picture in, plain arrays out, few compilations."""
 
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -14,7 +15,8 @@ from PIL import Image
 
 import mtcnn_jax as mj
 from mtcnn_jax import cascade
-from mtcnn_jax.detect import _placed, _run_one, canvas_shape
+from mtcnn_jax.canvas import canvas_shape
+from mtcnn_jax.detect import _placed, _run_all, _run_one
 
 QUICK = mj.DetectConfig(min_face_size=40)
 BUNDLED = pathlib.Path(mj.__file__).parent / "weights/mtcnn.npz"
@@ -159,6 +161,40 @@ def test_large_pictures_begin_with_larger_capacities(size, retries, wanted):
     assert seen == [wanted]
 
 
+def test_the_form_without_loops_comes_first_and_then_the_one_that_holds_all():
+    seen, answers = [], [True, True, False]
+
+    def run(params, canvas, size, config):
+        seen.append((config.form, config.capacities))
+        return (np.full(3, answers[len(seen) - 1]),)
+
+    config = mj.DetectConfig(form="straight", capacities=(4096, 1024, 64))
+    _run_one(run, {}, np.zeros((480, 640, 3), np.uint8), config)
+    first = (2048, 512, 64)  # Those of the form, or the user's where they are less.
+    later = [("gpu", (4096, 1024, 64)), ("gpu", (16384, 4096, 256))]
+    assert seen == [("straight", first), *later]
+
+
+@pytest.mark.parametrize(("retries", "looks"), [(0, 1), (1, 2)])
+def test_a_picture_of_a_batch_that_overflows_is_not_looked_at_alike_again(retries, looks):
+    seen = []
+
+    def one(params, canvas, size, config):
+        seen.append(config.capacities)
+        return (np.zeros(3, int),)
+
+    def many(params, canvases, sizes, config):
+        seen.append(config.capacities)
+        return (np.ones((2, 3), int) * np.array([[1], [0]]),)
+
+    config = mj.DetectConfig(capacities=(8, 4, 2), retries=retries)
+    images = [np.zeros((480, 640, 3), np.uint8)] * 2
+    told = pytest.warns(UserWarning, match="went over") if looks == 1 else contextlib.nullcontext()
+    with told:
+        _run_all(one, many, {}, images, config, 2)
+    assert seen == [(8, 4, 2), (32, 16, 8)][:looks]
+
+
 def test_noise_at_low_thresholds_stays_within_the_capacities(params):
     noise = np.random.default_rng(0).integers(0, 256, (160, 160, 3), np.uint8)
     config = mj.DetectConfig(
@@ -199,8 +235,9 @@ def test_random_sizes_compile_at_most_twelve_times(params, monkeypatch):
 
     def traced(params, canvas, size, config):
         traces.append(canvas.shape)
-        zeros = jax.numpy.zeros(1)
-        return cascade.Detections(zeros, zeros, zeros, zeros > 0, 0 * size)
+        zeros = jax.numpy.zeros((1, 10))
+        overflow = jax.numpy.zeros(3, int)
+        return cascade.Detections(zeros[:, :4], zeros[:, 0], zeros, zeros[:, 0] > 0, overflow)
 
     monkeypatch.setattr(cascade, "detect_padded", traced)
     config = mj.DetectConfig(min_face_size=21.5)  # No other test's, or its traces would do here.

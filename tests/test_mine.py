@@ -9,12 +9,14 @@ import pytest
 from PIL import Image
 
 from data import records
+from data.prepare import prepare
 from data.samples import Samples, load_samples
 from experiments import mine
 from experiments.mine import MineConfig, mine_shard, mine_stage, picture_windows
 from mtcnn_jax import DetectConfig, load_params
 from mtcnn_jax.detect import detect_stages
 from mtcnn_jax.samples import LANDMARK, NEGATIVE, PART, POSITIVE
+from tests.archives import write_wider
 from tests.test_sampling import area, overlap, shared
 
 CONFIG = MineConfig("drawn", negatives=12, positives=4, landmark_windows=3, jittered=20, balance=0)
@@ -225,6 +227,7 @@ class TestStage:
             return [picture(number, exhaustive=exhaustive) for number in range(5)]
 
         monkeypatch.setattr(records, "read_pictures", read)
+        monkeypatch.setattr(mine.os, "cpu_count", lambda: 1)  # No other process draws.
         monkeypatch.setattr(mine, "proposals", stub)
         monkeypatch.setattr(mine, "SHARD", 2)
 
@@ -267,6 +270,21 @@ class TestStage:
         config = dataclasses.replace(CONFIG, celeb="", limit=2)
         folder = mine_stage(config, "onet", {}, tmp_path / "onet")
         assert set(load_samples(folder).kinds) == {NEGATIVE, POSITIVE, PART}
+
+
+def test_pnets_samples_are_the_same_from_processes_as_from_one(tmp_path, monkeypatch):
+    write_wider(tmp_path)
+    prepare("wider_face", manual_dir=str(tmp_path), data_dir=str(tmp_path))
+    config = MineConfig(str(tmp_path), celeb="", negatives=5, smallest_face=8)
+    monkeypatch.setattr(mine, "SHARD", 1)
+    folders = []
+    for processes in (1, 2):
+        monkeypatch.setattr(mine.os, "cpu_count", lambda processes=processes: processes)
+        folders.append(mine_stage(config, "pnet", {}, tmp_path / str(processes)))
+    assert len(load_samples(folders[0]).kinds) > 10
+    for name in Samples._fields:
+        one, other = ((folder / f"{name}.npy").read_bytes() for folder in folders)
+        assert one == other, name
 
 
 @pytest.mark.parametrize(

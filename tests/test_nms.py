@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from mtcnn_jax.nms import BLOCK, GPU_BLOCK, nms
+from mtcnn_jax.nms import BLOCK, GPU_BLOCK, STEPS, nms, nms_in_steps
 from tests.test_boxes import overlap, random_boxes
 
 
@@ -84,3 +84,24 @@ def test_jit_and_vmap_equal_plain():
     for row in range(4):
         np.testing.assert_array_equal(jax.jit(run)(boxes[row], valid[row]), plain[row])
     assert not plain[2].any()
+
+
+@pytest.mark.parametrize("mode", ["union", "min"])
+@pytest.mark.parametrize("count", [1, 7, 200])
+def test_in_steps_it_is_the_greedy_loop(mode, count):
+    rng = np.random.default_rng(count)
+    boxes, valid = random_boxes(rng, count), rng.uniform(size=count) < 0.8
+    groups = rng.integers(0, 3, count)
+    wanted = greedy(boxes, valid, 0.5, groups, smaller=mode == "min")
+    found, undecided = nms_in_steps(boxes, valid, 0.5, groups=groups, mode=mode)
+    assert undecided == 0
+    np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize(("length", "decided"), [(STEPS, True), (STEPS + 1, False), (40, False)])
+def test_a_chain_longer_than_the_steps_is_said_to_be_undecided(length, decided):
+    """Each box overlaps the one before: how many stay follows from the first, a box a step."""
+    starts = np.arange(length, dtype=np.float32) * 4
+    boxes = np.stack([starts, 0 * starts, starts + 10, 0 * starts + 10], axis=1)
+    _, undecided = nms_in_steps(boxes, np.ones(length, bool), 0.4)
+    assert (undecided == 0) == decided

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from data import records
-from experiments import pipeline, train
+from experiments import mine, pipeline, train
 from mtcnn_jax import load_params
 
 
@@ -73,6 +73,7 @@ def settings(workdir, **changed):
 
 def test_the_whole_cascade_is_trained_in_rounds_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "read_pictures", read_drawn)
+    monkeypatch.setattr(mine.os, "cpu_count", lambda: 1)  # No other process draws.
     values = settings(tmp_path, rounds=2, windows_per_picture=["30", "10"])
     weights = pipeline.train_all(values)
     assert weights == tmp_path / "weights.npz"
@@ -102,6 +103,7 @@ def test_the_whole_cascade_is_trained_in_rounds_and_goes_on_where_it_stopped(tmp
 )
 def test_wrong_flags_are_named_before_anything_is_done(tmp_path, monkeypatch, changed, match):
     monkeypatch.setattr(records, "read_pictures", read_drawn)
+    monkeypatch.setattr(mine.os, "cpu_count", lambda: 1)  # No other process draws.
     workdir = tmp_path / "run"
     with pytest.raises(ValueError, match=match):
         pipeline.train_all(settings(workdir, **changed))

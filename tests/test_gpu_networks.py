@@ -1,0 +1,42 @@
+"""The networks arranged for a GPU, and the forms that use them, against the plain ones."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+from mtcnn_jax import DetectConfig, detect, load_params
+from mtcnn_jax.cpu_networks import forward
+from mtcnn_jax.layers import INPUT_SIZE
+from mtcnn_jax.networks import NETWORKS
+from tests.test_boxes import overlap
+from tests.test_cpu_networks import normal, random_params
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_outputs_are_those_of_the_plain_network(name):
+    params, size = random_params(name), INPUT_SIZE[name]
+    for shape in [(37, 52), (38, 41)] if name == "pnet" else [(size, size)]:
+        x = normal(3, *shape, 3)
+        plain, found, straight = (
+            jax.jit(functools.partial(forward, name, form=form))(params, x)
+            for form in ("plain", "gpu", "straight")
+        )
+        assert len(plain) == len(found) == len(straight)
+        for one, other, third in zip(plain, found, straight, strict=True):
+            assert one.shape == other.shape
+            np.testing.assert_allclose(one, other, atol=1e-5 * np.abs(one).max())
+            np.testing.assert_array_equal(other, third)
+
+
+@pytest.mark.parametrize("form", ["gpu", "straight"])
+@pytest.mark.parametrize("name", ["vga_street.png", "astronaut.png"])
+def test_the_cascade_finds_the_same_faces(name, form, shared):
+    params = load_params(shared / "reference/cascade/weights.npz")
+    photo = shared / "reference/photos" / name
+    plain, found = (detect(params, photo, DetectConfig(form=form)) for form in ("plain", form))
+    assert len(plain.boxes) == len(found.boxes) >= 1
+    assert min(map(overlap, plain.boxes, found.boxes)) > 0.98
+    np.testing.assert_allclose(plain.scores, found.scores, atol=1e-3)
+    np.testing.assert_allclose(plain.landmarks, found.landmarks, atol=0.1)
