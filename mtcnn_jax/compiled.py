@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mtcnn_jax import cascade
+from mtcnn_jax.executables import kept
 from mtcnn_jax.forms import form_of
 
 _CPU_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
@@ -76,7 +77,8 @@ def detector(*, many: bool) -> Callable:
 
     For a batch of 64 the search was not over after 75 s on an H100.
     """
-    return jax.jit(_over_pictures(_detect, many=many), compiler_options=_options(quickly=many))
+    function, name = _over_pictures(_detect, many=many), "many" if many else "one"
+    return kept(function, name=name, options=_options(quickly=many))
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -99,19 +100,20 @@ class DetectConfig:
 
 def _flatten(config: DetectConfig) -> tuple[tuple, tuple]:
     # `dataclasses.asdict` would copy the leaves: on every call, each by itself, on the device.
-    fields = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
-    return tuple(fields.pop(name) for name in _LEAVES), tuple(fields.items())
+    return _leaves_of(config), _rest_of(config)
 
 
 def _unflatten(rest: tuple, leaves: tuple) -> DetectConfig:
     """Without the checks, since the leaves may be traced."""
     config = object.__new__(DetectConfig)
-    for name, value in (*rest, *zip(_LEAVES, leaves, strict=True)):
+    for name, value in zip((*_REST, *_LEAVES), (*rest, *leaves), strict=True):
         object.__setattr__(config, name, value)
     return config
 
 
 _LEAVES = ("thresholds", "nms_thresholds", "voting")
+_REST = tuple(f.name for f in dataclasses.fields(DetectConfig) if f.name not in _LEAVES)
+_leaves_of, _rest_of = operator.attrgetter(*_LEAVES), operator.attrgetter(*_REST)
 jax.tree_util.register_pytree_node(DetectConfig, _flatten, _unflatten)
 
 

@@ -12,6 +12,8 @@ import sys
 
 import jax
 
+from mtcnn_jax.executables import forget
+
 # Parameters of mallopt(3), from the C library's malloc.h.
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 
@@ -65,4 +67,5 @@ def spare_mappings(most: int = MOST_MAPPINGS) -> bool:
     if not table.exists() or table.read_bytes().count(b"\n") <= most:
         return False
     jax.clear_caches()
+    forget()
     return True

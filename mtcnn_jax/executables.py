@@ -1,0 +1,172 @@
+"""Executables of the cascade, kept beside those of JAX's persistent compilation cache.
+
+To find what it keeps, that cache wants the whole computation traced and lowered again: 1.7 of the
+2.1 s that a process's first detection takes with it on two cores. Here a file's name follows from
+all that the computation depends on, the sources first of all, and what it holds is loaded at once.
+The first detection then takes 0.43 s. Like JAX's own files, these are code: the folder is the
+user's, and who can write there is trusted.
+"""
+
+import functools
+import hashlib
+import os
+import pathlib
+import pickle
+import platform
+import tempfile
+import uuid
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jaxlib
+import numpy as np
+
+_BROKEN = (pickle.UnpicklingError, AttributeError, ImportError, LookupError, TypeError, ValueError)
+"""What loading a file may raise that was written by another version of something."""
+
+_ready: dict[tuple, Callable] = {}
+
+
+def folder() -> pathlib.Path | None:
+    """JAX's cache folder; None if there is none, or none on this machine's file system."""
+    path = jax.config.jax_compilation_cache_dir
+    usable = path and "://" not in str(path) and jax.config.jax_enable_compilation_cache
+    return pathlib.Path(path) if usable else None
+
+
+def forget() -> None:
+    """Drops what was loaded in this process; the files stay."""
+    _ready.clear()
+
+
+def kept(function: Callable, *, name: str, options: dict[str, Any]) -> Callable:
+    """`function`, jitted, whose executables outlive the process where `folder` says so.
+
+    Args:
+        function: of parameters, canvases [..., h, w, 3], sizes and a config.
+        name: what tells it from the others.
+        options: the compiler's.
+
+    Returns:
+        The function, to be called with positional arguments.
+    """
+    plain = jax.jit(function, compiler_options=options)
+
+    def call(params: Any, canvas: Any, size: Any, config: Any) -> Any:
+        context, place = _context(), folder()
+        if context is None or place is None:
+            return plain(params, canvas, size, config)
+        static = (context, canvas.shape, canvas.dtype, jax.tree.structure(config))
+        run = _ready.get((name, place, static))
+        if run is None:
+            arguments = (params, canvas, size, config)
+            digest = _digest(f"{name} {options}", static, arguments)
+            path = place / f"mtcnn_jax-{digest}"
+            run = _loaded(path) or _compiled(path, function, options, arguments)
+            _ready[name, place, static] = run
+        try:
+            return run(params, canvas, size, config)
+        except (TypeError, ValueError):
+            # Parameters of another form, or on another device, than when it was compiled.
+            return plain(params, canvas, size, config)
+
+    return call
+
+
+def _context() -> tuple | None:
+    """JAX's settings, the thread's own too, that a computation depends on; None for a rare one."""
+    config = jax.config
+    if config.jax_disable_jit or config.jax_debug_nans or config.jax_default_device is not None:
+        return None
+    return config.jax_enable_x64, config.jax_default_matmul_precision
+
+
+@functools.cache
+def _origin() -> str:
+    """What is the same for all executables of a process: sources, versions and the machine."""
+    sources = sorted(pathlib.Path(__file__).parent.glob("*.py"))
+    device = jax.devices()[0]
+    told = [
+        *(path.name + path.read_text(encoding="utf-8") for path in sources),
+        *(jax.__version__, jaxlib.__version__, platform.python_version(), _processor()),
+        *(device.platform, device.device_kind, device.client.platform_version),
+        *(jax.device_count(), os.environ.get("XLA_FLAGS", "")),
+    ]
+    return hashlib.sha256(repr(told).encode()).hexdigest()
+
+
+def _processor() -> str:
+    """The processor and the instructions that it knows."""
+    table = pathlib.Path("/proc/cpuinfo")
+    lines = table.read_text(encoding="utf-8").splitlines() if table.exists() else []
+    known = {line for line in lines if line.startswith(("flags", "Features", "model name"))}
+    return repr([platform.machine(), platform.processor(), *sorted(known)])
+
+
+def _digest(name: str, static: tuple, arguments: tuple) -> str:
+    leaves, structure = jax.tree.flatten(arguments)
+    shapes = [(np.shape(leaf), str(jax.numpy.result_type(leaf))) for leaf in leaves]
+    told = (_origin(), name, str(static), str(structure), shapes)
+    return hashlib.sha256(repr(told).encode()).hexdigest()
+
+
+def _serialization() -> Any:
+    # Not before it is needed: an import of this library is to take no longer for it.
+    from jax.experimental import serialize_executable
+
+    return serialize_executable
+
+
+def _loaded(path: pathlib.Path) -> Callable | None:
+    """The executable of a file, None if there is none or it is not whole."""
+    try:
+        content = path.read_bytes()
+    except OSError:  # That it can't be written either will be said.
+        return None
+    check, content = content[:32], content[32:]
+    return _unpacked(content) if check == hashlib.sha256(content).digest() else None
+
+
+def _unpacked(content: bytes) -> Callable | None:
+    try:
+        return _serialization().deserialize_and_load(*pickle.loads(content))
+    except (*_BROKEN, jax.errors.JaxRuntimeError):
+        return None
+
+
+def _packed(compiled: Any, arguments: tuple) -> bytes | None:
+    """The content of a file for an executable; None where what is loaded from it does not run."""
+    try:
+        content = pickle.dumps(_serialization().serialize(compiled))
+        jax.block_until_ready(_unpacked(content)(*arguments))
+    except (TypeError, ValueError, NotImplementedError, jax.errors.JaxRuntimeError):
+        return None
+    return content
+
+
+def _compiled(
+    path: pathlib.Path, function: Callable, options: dict[str, Any], arguments: tuple
+) -> Callable:
+    """Compiles, and writes the file, which appears only once it is whole."""
+    # What JAX has read from its own cache cannot be packed again: it looks whole, and functions are
+    # missing. There it is known by the function's name, so that here it gets one of its own.
+    for name in (path.name, uuid.uuid4().hex):
+        named = functools.partial(function)
+        named.__name__ = name.replace("-", "_")
+        compiled = jax.jit(named, compiler_options=options).lower(*arguments).compile()
+        content = _packed(compiled, arguments)
+        if content is not None:
+            break
+    else:
+        return compiled
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as partial:
+            whole = pathlib.Path(partial) / path.name
+            whole.write_bytes(hashlib.sha256(content).digest() + content)
+            whole.replace(path)
+    except OSError as error:
+        warnings.warn(f"a compiled function could not be kept in {path}: {error}", stacklevel=2)
+    return compiled
