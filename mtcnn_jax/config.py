@@ -29,7 +29,8 @@ class DetectConfig:
         capacities: windows kept at most after P-Net's threshold, for R-Net and for O-Net.
         chunks: windows that R-Net and O-Net look at in one go; None for what suits the form.
         form: how all of it is computed: "plain", "cpu" or "gpu" (the same numbers, arranged for a
-            CPU or a GPU), or "auto", what suits the backend.
+            CPU or a GPU), "straight" (on a GPU, a single picture of at most a megapixel first, and
+            as "gpu" where it does not fit), or "auto", what suits the backend.
         retries: how often `detect` starts again, with all capacities four times as large, when a
             picture overflows them; a picture that still does is reported by a warning. Pictures of
             more than a megapixel, where they go one by one, begin with the first of these.
