@@ -130,22 +130,22 @@ def propose(windows: Windows, config: DetectConfig) -> tuple[Windows, jax.Array]
         Square windows for R-Net, [capacities[1]], and int32 [2], what went over the first two
         capacities.
     """
-    capacity, left, over = config.capacities[0], config.capacities[0], []
+    capacity, room = config.capacities[:2]
+    between, over = capacity, 0
     if form_of(config.form) == "straight":
-        # Ahead of the sort, which then is of 2,048 and not of 50,000 cells.
-        windows, dropped = compacted(windows, capacity)
-        over.append(dropped)
-        left = -(-capacity // 2)  # A third of a thousand are left by the first suppression.
+        # Sorting 2,048 windows and suppressing among 512 takes less than all cells and 2,048; the
+        # first suppression leaves a third, of which the second takes away next to none.
+        windows, over = compacted(windows, capacity)
+        between = room
     windows, dropped = keep_best(windows, capacity)
-    over.append(dropped)
     within, overall = config.nms_thresholds[:2]
     keep, undecided = _suppress(windows, within, config.form, within=True)
-    windows, dropped = compacted(windows._replace(valid=keep), left)
-    over += [undecided, dropped]
+    over_candidates = over + dropped + undecided
+    windows, over = compacted(windows._replace(valid=keep), between)
     keep, undecided = _suppress(windows, overall, config.form)
-    windows, over_windows = compacted(windows._replace(valid=keep), config.capacities[1])
+    windows, dropped = compacted(windows._replace(valid=keep), room)
     squares = box_lib.to_square(calibrated(windows))
-    over_candidates = sum(over) + undecided
+    over_windows = over + dropped + undecided
     return windows._replace(boxes=squares), jnp.stack([over_candidates, over_windows])
 
 

@@ -20,10 +20,17 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jaxlib
 import numpy as np
 
-_BROKEN = (pickle.UnpicklingError, AttributeError, ImportError, LookupError, TypeError, ValueError)
+_BROKEN = (
+    pickle.UnpicklingError,
+    EOFError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
 """What loading a file may raise that was written by another version of something."""
 
 _ready: dict[tuple, Callable] = {}
@@ -90,7 +97,7 @@ def _origin() -> str:
     device = jax.devices()[0]
     told = [
         *(path.name + path.read_text(encoding="utf-8") for path in sources),
-        *(jax.__version__, jaxlib.__version__, platform.python_version(), _processor()),
+        *(jax.__version__, jax.lib.__version__, platform.python_version(), _processor()),
         *(device.platform, device.device_kind, device.client.platform_version),
         *(jax.device_count(), os.environ.get("XLA_FLAGS", "")),
     ]

@@ -1,5 +1,6 @@
-"""Fixtures that several test files share."""
+"""Fixtures that several test files share, and how much effort the suite's compiler makes."""
 
+import os
 import pathlib
 
 import jax
@@ -8,6 +9,13 @@ import pytest
 from PIL import Image
 
 from mtcnn_jax import load_params, spare_mappings
+
+# Compiling is most of what the suite does, and a fifth quicker at a lower level. Processes that
+# tests start compile as users' do.
+with pytest.MonkeyPatch.context() as _patch:
+    flags = os.environ.get("XLA_FLAGS", "")
+    _patch.setenv("XLA_FLAGS", f"{flags} --xla_backend_optimization_level=1")
+    jax.devices()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -48,4 +56,11 @@ def params(shared):
 def street(shared) -> np.ndarray:
     """uint8 [480, 640, 3], a street scene with five faces."""
     with Image.open(shared / "reference/photos/vga_street.png") as image:
+        return np.asarray(image.convert("RGB"))
+
+
+@pytest.fixture(scope="session")
+def astronaut(shared) -> np.ndarray:
+    """uint8 [512, 512, 3], a portrait."""
+    with Image.open(shared / "reference/photos/astronaut.png") as image:
         return np.asarray(image.convert("RGB"))

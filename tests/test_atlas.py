@@ -1,7 +1,5 @@
 """All levels of the pyramid on one picture: where they lie, and what P-Net makes of it."""
 
-import dataclasses
-
 import jax
 import numpy as np
 import pytest
@@ -9,9 +7,7 @@ import pytest
 from mtcnn_jax import DetectConfig, atlas, cascade, crops, pyramid
 from mtcnn_jax.atlas import groups, pack
 from mtcnn_jax.canvas import CANVASES
-from mtcnn_jax.detect import detect, detect_batch
 from mtcnn_jax.forms import FORMS
-from tests.test_cascade import same
 
 
 @pytest.mark.parametrize("shape", [*CANVASES, (12, 12), (13, 777), (1024, 4096)])
@@ -66,21 +62,3 @@ def test_cells_over_the_atlas_are_those_over_the_levels(size, form, params, stre
     for name in ("boxes", "scores", "offsets"):
         one, other = (np.asarray(getattr(cells, name))[plain.valid] for cells in (found, plain))
         np.testing.assert_allclose(one, other, atol=1e-5)
-
-
-QUICK = DetectConfig(min_face_size=40, capacities=(1024, 256, 64))
-
-
-def test_the_form_for_a_gpu_finds_the_same_faces(params, street):
-    pictures = [street, street[:, ::-1], street[40:, 30:]]
-    wanted = [
-        detect(params, picture, dataclasses.replace(QUICK, form="cpu")) for picture in pictures
-    ]
-    assert sum(len(faces.scores) for faces in wanted) > 8
-    config = dataclasses.replace(QUICK, form="gpu", chunks=(64, 8))
-    for found in (
-        [detect(params, picture, config) for picture in pictures],
-        detect_batch(params, pictures, config, batch_size=2),
-    ):
-        for faces, one in zip(found, wanted, strict=True):
-            same(faces, one, atol=2e-3)

@@ -7,11 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mtcnn_jax import DetectConfig, detect, load_params
 from mtcnn_jax.cpu_networks import convolve, first_layers, forward
 from mtcnn_jax.layers import INPUT_SIZE, pool
 from mtcnn_jax.networks import NETWORKS, Conv, PReLU
-from tests.test_boxes import overlap
 
 
 def normal(*shape, seed=0):
@@ -73,14 +71,3 @@ def test_auto_follows_the_backend(monkeypatch):
     for backend, form in (("cpu", "cpu"), ("gpu", "gpu")):
         monkeypatch.setattr(jax, "default_backend", lambda backend=backend: backend)
         assert traced("auto") == known[form]
-
-
-@pytest.mark.parametrize("name", ["vga_street.png", "astronaut.png"])
-def test_the_cascade_finds_the_same_faces(name, shared):
-    params = load_params(shared / "reference/cascade/weights.npz")
-    photo = shared / "reference/photos" / name
-    plain, found = (detect(params, photo, DetectConfig(form=form)) for form in ("plain", "cpu"))
-    assert len(plain.boxes) == len(found.boxes) >= 1
-    assert min(map(overlap, plain.boxes, found.boxes)) > 0.98
-    np.testing.assert_allclose(plain.scores, found.scores, atol=1e-3)
-    np.testing.assert_allclose(plain.landmarks, found.landmarks, atol=0.1)

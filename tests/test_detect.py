@@ -22,12 +22,6 @@ QUICK = mj.DetectConfig(min_face_size=40)
 BUNDLED = pathlib.Path(mj.__file__).parent / "weights/mtcnn.npz"
 
 
-@pytest.fixture(scope="module")
-def astronaut(shared):
-    with Image.open(shared / "reference/photos/astronaut.png") as image:
-        return np.asarray(image.convert("RGB"))
-
-
 def check_form(faces, height, width):
     count = len(faces.scores)
     assert faces.boxes.shape == (count, 4) and faces.landmarks.shape == (count, 5, 2)

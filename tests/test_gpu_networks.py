@@ -1,4 +1,4 @@
-"""The networks arranged for a GPU, and the forms that use them, against the plain ones."""
+"""The networks arranged for a GPU against the plain ones."""
 
 import functools
 
@@ -6,11 +6,9 @@ import jax
 import numpy as np
 import pytest
 
-from mtcnn_jax import DetectConfig, detect, load_params
 from mtcnn_jax.cpu_networks import forward
 from mtcnn_jax.layers import INPUT_SIZE
 from mtcnn_jax.networks import NETWORKS
-from tests.test_boxes import overlap
 from tests.test_cpu_networks import normal, random_params
 
 
@@ -28,15 +26,3 @@ def test_the_outputs_are_those_of_the_plain_network(name):
             assert one.shape == other.shape
             np.testing.assert_allclose(one, other, atol=1e-5 * np.abs(one).max())
             np.testing.assert_array_equal(other, third)
-
-
-@pytest.mark.parametrize("form", ["gpu", "straight"])
-@pytest.mark.parametrize("name", ["vga_street.png", "astronaut.png"])
-def test_the_cascade_finds_the_same_faces(name, form, shared):
-    params = load_params(shared / "reference/cascade/weights.npz")
-    photo = shared / "reference/photos" / name
-    plain, found = (detect(params, photo, DetectConfig(form=form)) for form in ("plain", form))
-    assert len(plain.boxes) == len(found.boxes) >= 1
-    assert min(map(overlap, plain.boxes, found.boxes)) > 0.98
-    np.testing.assert_allclose(plain.scores, found.scores, atol=1e-3)
-    np.testing.assert_allclose(plain.landmarks, found.landmarks, atol=0.1)
