@@ -71,7 +71,7 @@ def kept(function: Callable, *, name: str, options: dict[str, Any]) -> Callable:
             arguments = (params, canvas, size, config)
             digest = _digest(f"{name} {options}", static, arguments)
             path = place / f"mtcnn_jax-{digest}"
-            run = _loaded(path) or _compiled(path, function, options, arguments)
+            run = _loaded(path, plain) or _compiled(path, function, options, arguments)
             _ready[name, place, static] = run
         try:
             return run(params, canvas, size, config)
@@ -126,12 +126,14 @@ def _serialization() -> Any:
     return serialize_executable
 
 
-def _loaded(path: pathlib.Path) -> Callable | None:
-    """The executable of a file, None if there is none or it is not whole."""
+def _loaded(path: pathlib.Path, plain: Callable) -> Callable | None:
+    """The executable of a file; `plain` if it cannot be kept, None if there is no whole one."""
     try:
         content = path.read_bytes()
     except OSError:  # That it can't be written either will be said.
         return None
+    if not content:
+        return plain
     check, content = content[:32], content[32:]
     return _unpacked(content) if check == hashlib.sha256(content).digest() else None
 
@@ -165,14 +167,15 @@ def _compiled(
         compiled = jax.jit(named, compiler_options=options).lower(*arguments).compile()
         content = _packed(compiled, arguments)
         if content is not None:
+            content = hashlib.sha256(content).digest() + content
             break
     else:
-        return compiled
+        content = b""  # So that no later process tries it in vain.
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as partial:
             whole = pathlib.Path(partial) / path.name
-            whole.write_bytes(hashlib.sha256(content).digest() + content)
+            whole.write_bytes(content)
             whole.replace(path)
     except OSError as error:
         warnings.warn(f"a compiled function could not be kept in {path}: {error}", stacklevel=2)

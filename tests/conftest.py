@@ -12,9 +12,9 @@ from mtcnn_jax import load_params, spare_mappings
 
 # Compiling is most of what the suite does, and a fifth quicker at a lower level. Processes that
 # tests start compile as users' do.
+FLAGS = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=1"
 with pytest.MonkeyPatch.context() as _patch:
-    flags = os.environ.get("XLA_FLAGS", "")
-    _patch.setenv("XLA_FLAGS", f"{flags} --xla_backend_optimization_level=1")
+    _patch.setenv("XLA_FLAGS", FLAGS)
     jax.devices()
 
 

@@ -98,7 +98,7 @@ def broken(content):
     "harm",
     [
         lambda whole: whole[: len(whole) // 2],
-        lambda whole: b"",
+        lambda whole: whole[:9],
         lambda whole: whole[:-1] + bytes([whole[-1] ^ 1]),
         lambda whole: broken(b"no pickle"),
         lambda whole: broken(pickle.dumps(("three", "wrong", "parts"))),
@@ -114,6 +114,16 @@ def test_a_broken_file_is_compiled_anew_and_replaced(place, harm):
     after = Process()
     assert after() == pytest.approx(WANTED) and after.traces == 0
     assert files(place) == [path]
+
+
+def test_what_cannot_be_kept_is_left_to_jax_from_then_on(place, monkeypatch):
+    monkeypatch.setattr(executables, "_packed", lambda compiled, arguments: None)
+    first = Process()
+    assert first() == pytest.approx(WANTED) and first.traces == 2
+    assert [path.read_bytes() for path in files(place)] == [b""]
+    second = Process()
+    assert [second() for _ in range(2)] == [pytest.approx(WANTED)] * 2
+    assert second.traces == 1
 
 
 def test_parameters_of_another_form_are_computed_with_all_the_same(place):

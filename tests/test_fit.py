@@ -22,6 +22,7 @@ from experiments.train_config import TrainConfig
 from mtcnn_jax import load_params
 from mtcnn_jax.augment import AugmentConfig
 from mtcnn_jax.recipe import Recipe
+from tests.conftest import FLAGS
 from tests.drawn import draw_samples, save_drawn
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -129,7 +130,7 @@ class TestFiles:
 class TestGoingOn:
     def test_killed_at_any_moment_it_ends_with_the_same_bits(self, tmp_path, samples, finished):
         config = make(samples, tmp_path)
-        process = start_process(samples, tmp_path)
+        process = start_process(samples, tmp_path, XLA_FLAGS=FLAGS)  # Or the bits would differ.
         path = config.folder / "metrics.jsonl"
         while len(read_metrics(path)) < 7 and process.poll() is None:
             time.sleep(0.005)
