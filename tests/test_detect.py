@@ -127,7 +127,7 @@ def test_batches_equal_one_by_one(params, street, astronaut):
 def test_an_overflow_is_detected_again_at_larger_capacities(batch_size, params, street):
     image = street[160:420, 320:]
     wanted = mj.detect(params, image, QUICK)
-    small = mj.DetectConfig(min_face_size=40, capacities=(32, 8, 2), retries=3)
+    small = mj.DetectConfig(min_face_size=40, capacities=(128, 32, 2), retries=2)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         same(mj.detect_batch(params, [image], small, batch_size=batch_size)[0], wanted)
