@@ -83,7 +83,7 @@ def _attempts(
     if goes_straight(config.form) and not (large or overflown):
         least = tuple(map(min, config.capacities, STRAIGHT))
         attempts.append(dataclasses.replace(config, form="straight", capacities=least, retries=0))
-    form = "gpu" if config.form == "straight" else config.form
+    form = "gpu" if goes_straight(config.form) else config.form
     for retry in range(min(large or overflown, config.retries), config.retries + 1):
         capacities = tuple(GROWTH**retry * capacity for capacity in config.capacities)
         attempts.append(dataclasses.replace(config, form=form, capacities=capacities, retries=0))
@@ -159,7 +159,7 @@ def _run_all(
                 if config.retries:
                     single = run_one(images[number], overflown=True)
                 else:
-                    _warn(_overflow(single), images[number], config, stacklevel=5)
+                    _warn(_overflow(single), images[number], config, stacklevel=4)
             results[number] = single
 
     # While the device looks at one batch, the host lays out the next and reads the one before.
@@ -169,13 +169,13 @@ def _run_all(
         for count, start in enumerate(range(0, len(members), batch_size)):
             if len(under_way) == AHEAD:
                 collect(*under_way.popleft())
-            canvases = buffers[count % AHEAD]
+            laid_out = buffers[count % AHEAD]
             sizes = np.zeros((batch_size, 2), np.int32)
             part = members[start : start + batch_size]
             for row, number in enumerate(part):
                 sizes[row] = images[number].shape[:2]
-                _fill(canvases[row], images[number])
-            under_way.append((many(params, canvases, sizes, static), part))
+                _fill(laid_out[row], images[number])
+            under_way.append((many(params, laid_out, sizes, static), part))
     for batch in under_way:
         collect(*batch)
     return [results[number] for number in range(len(images))]

@@ -16,7 +16,7 @@ from PIL import Image
 import mtcnn_jax as mj
 from mtcnn_jax import cascade
 from mtcnn_jax.canvas import canvas_shape
-from mtcnn_jax.detect import _placed, _run_all, _run_one
+from mtcnn_jax.detect import _attempts, _placed, _run_all, _run_one
 
 QUICK = mj.DetectConfig(min_face_size=40)
 BUNDLED = pathlib.Path(mj.__file__).parent / "weights/mtcnn.npz"
@@ -167,6 +167,18 @@ def test_the_form_without_loops_comes_first_and_then_the_one_that_holds_all():
     first = (2048, 512, 64)  # Those of the form, or the user's where they are less.
     later = [("gpu", (4096, 1024, 64)), ("gpu", (16384, 4096, 256))]
     assert seen == [("straight", first), *later]
+
+
+def test_on_a_gpu_it_is_the_same_two_forms(monkeypatch):
+    """Which are those that `warmup` compiles."""
+    _attempts.cache_clear()
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    found = {
+        shape: [config.form for config, _ in _attempts(QUICK, shape, overflown=False)]
+        for shape in [(480, 640), (1080, 1920)]
+    }
+    _attempts.cache_clear()
+    assert found == {(480, 640): ["straight", *["gpu"] * 3], (1080, 1920): ["gpu", "gpu"]}
 
 
 @pytest.mark.parametrize(("retries", "looks"), [(0, 1), (1, 2)])
