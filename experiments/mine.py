@@ -134,9 +134,8 @@ def mine_shard(
 
     # What JAX cuts on a CPU fills the machine by itself, and P-Net's shards go to processes.
     in_turn = stage == "pnet" or jax.default_backend() == "cpu"
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        read = map if stage == "pnet" else pool.map
-        images = list(read(lambda picture: read_image(picture[1].encoded), pictures))
+    with ThreadPoolExecutor(1 if stage == "pnet" else os.cpu_count()) as pool:
+        images = list(pool.map(lambda picture: read_image(picture[1].encoded), pictures))
         proposed = proposals(stage, params, images, config)
         apply = map if in_turn else pool.map
         parts = list(apply(make, range(len(pictures))))

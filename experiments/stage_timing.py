@@ -19,8 +19,8 @@ from mtcnn_jax import DetectConfig, atlas, cascade, crops, networks, pyramid
 from mtcnn_jax.canvas import canvas_shape
 from mtcnn_jax.cascade import Params
 from mtcnn_jax.compiled import compiler_options
-from mtcnn_jax.cpu_networks import forward
 from mtcnn_jax.detect import detect
+from mtcnn_jax.forward import forward
 from mtcnn_jax.layers import INPUT_SIZE, normalize
 
 RATE, COPY = "matrix product", "copy"

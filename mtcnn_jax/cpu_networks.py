@@ -15,14 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mtcnn_jax.forms import form_of
 from mtcnn_jax.layers import pool
 
 Params = Any
-
-_MOST_PIXELS = 2**20
-"""Of a batch that "auto" computes in this form: for the largest level of a picture of 12 megapixels
-it would need 0.2 GB more than the plain one, and the whole cascade is to stay below 3."""
 
 
 def prelu(x: jax.Array, layer: Params) -> jax.Array:
@@ -142,32 +137,4 @@ def onet(params: Params, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]
     return logits, offsets, landmarks
 
 
-_FORWARD = {"pnet": pnet, "rnet": rnet, "onet": onet}
-
-
-def forward(stage: str, params: Params, x: jax.Array, *, form: str) -> tuple[jax.Array, ...]:
-    """Runs one of the networks.
-
-    Args:
-        stage: "pnet", "rnet" or "onet".
-        params: of that network.
-        x: float32 [b, h, w, 3], normalised pixels.
-        form: as in `forms`; "cpu" as here, "gpu" and "straight" as in `gpu_networks`, "plain" as in
-            `networks`.
-
-    Returns:
-        What the network of `networks` returns.
-    """
-    if form == "auto":
-        small = x.shape[0] * x.shape[1] * x.shape[2] <= _MOST_PIXELS
-        form = form_of(form) if small or form_of(form) != "cpu" else "plain"
-    if form == "cpu":
-        return _FORWARD[stage](params, x)
-    if form in ("gpu", "straight"):
-        from mtcnn_jax import gpu_networks
-
-        return gpu_networks.forward(stage, params, x)
-    # Loading flax takes 0.2 s, which detection on a CPU is spared.
-    from mtcnn_jax.networks import NETWORKS
-
-    return NETWORKS[stage]().apply({"params": params}, x)
+NETWORKS = {"pnet": pnet, "rnet": rnet, "onet": onet}

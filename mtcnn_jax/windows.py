@@ -8,8 +8,8 @@ import jax.numpy as jnp
 
 from mtcnn_jax import boxes as box_lib
 from mtcnn_jax.barrier import settled
-from mtcnn_jax.cpu_networks import forward
 from mtcnn_jax.forms import form_of
+from mtcnn_jax.forward import forward
 from mtcnn_jax.layers import HEADS, INPUT_SIZE, normalize
 
 

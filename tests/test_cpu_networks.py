@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mtcnn_jax.cpu_networks import convolve, first_layers, forward
+from mtcnn_jax.cpu_networks import convolve, first_layers
+from mtcnn_jax.forward import forward
 from mtcnn_jax.layers import INPUT_SIZE, pool
 from mtcnn_jax.networks import NETWORKS, Conv, PReLU
 

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from mtcnn_jax.cpu_networks import forward
+from mtcnn_jax.forward import forward
 from mtcnn_jax.layers import INPUT_SIZE
 from mtcnn_jax.networks import NETWORKS
 from tests.test_cpu_networks import normal, random_params
