@@ -21,7 +21,7 @@ from mtcnn_jax.cascade import Params
 from mtcnn_jax.compiled import compiler_options
 from mtcnn_jax.detect import detect
 from mtcnn_jax.forward import forward
-from mtcnn_jax.layers import INPUT_SIZE, normalize
+from mtcnn_jax.layers import INPUT_SIZE
 
 RATE, COPY = "matrix product", "copy"
 _SIDE = 2048
@@ -121,7 +121,7 @@ def time_stages(
 
     def cut(name, pixels, size, boxes):
         side = INPUT_SIZE[name]
-        return crops.crop_from(pixels, shapes, size, boxes, crop_size=side)
+        return crops.crop_from(pixels, shapes, size, boxes, crop_size=side, normalized=True)
 
     def refine(params, pixels, size, windows):
         cutter = functools.partial(cut, "rnet", pixels, size)
@@ -160,7 +160,7 @@ def time_stages(
                 functools.partial(forward, name, params, form=config.form), patches
             )
         )
-        patches = normalize(cutter(pixels, size, parts))
+        patches = cutter(pixels, size, parts)
         tasks[f"{title} crops"] = functools.partial(cutter, pixels, size, parts)
         tasks[title] = functools.partial(network, params[name], patches)
         floors[f"{title} crops"] = (COPY, 2 * number * patches[0, 0].nbytes)

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from mtcnn_jax import atlas, crops, pyramid
 from mtcnn_jax import boxes as box_lib
@@ -150,13 +149,13 @@ def propose(windows: Windows, config: DetectConfig) -> tuple[Windows, jax.Array]
 
 
 def refine(
-    params: Params, pixels_of: Callable, windows: Windows, config: DetectConfig
+    params: Params, crops_of: Callable, windows: Windows, config: DetectConfig
 ) -> tuple[Windows, jax.Array]:
     """R-Net, suppression, calibration, squares.
 
     Args:
         params: of all three networks.
-        pixels_of: windows [k, 4] to crops [k, 24, 24, 3], pixels 0..255.
+        crops_of: windows [k, 4] to crops [k, 24, 24, 3], normalised.
         windows: squares from `propose`.
         config: thresholds and capacities.
 
@@ -164,7 +163,7 @@ def refine(
         Square windows for O-Net, [capacities[2]], and int32 [], what went over that capacity.
     """
     logits, offsets = look_at(
-        "rnet", params["rnet"], pixels_of, windows, chunk=config.used_chunks[0], form=config.form
+        "rnet", params["rnet"], crops_of, windows, chunk=config.used_chunks[0], form=config.form
     )
     scores = jax.nn.softmax(logits)[..., 1]
     valid = windows.valid & (scores > config.thresholds[1])
@@ -176,13 +175,13 @@ def refine(
 
 
 def finish(
-    params: Params, pixels_of: Callable, windows: Windows, config: DetectConfig
+    params: Params, crops_of: Callable, windows: Windows, config: DetectConfig
 ) -> tuple[Windows, jax.Array, jax.Array]:
     """O-Net, calibration, suppression over the smaller box, voting.
 
     Args:
         params: of all three networks.
-        pixels_of: windows [k, 4] to crops [k, 48, 48, 3], pixels 0..255.
+        crops_of: windows [k, 4] to crops [k, 48, 48, 3], normalised.
         windows: squares from `refine`.
         config: thresholds.
 
@@ -191,7 +190,7 @@ def finish(
         how many were left undecided.
     """
     logits, offsets, points = look_at(
-        "onet", params["onet"], pixels_of, windows, chunk=config.used_chunks[1], form=config.form
+        "onet", params["onet"], crops_of, windows, chunk=config.used_chunks[1], form=config.form
     )
     scores = jax.nn.softmax(logits)[..., 1]
     landmarks = box_lib.decode_landmarks(windows.boxes, points)
@@ -238,21 +237,19 @@ def stages(
         shape, min_face_size=config.min_face_size, scale_factor=config.scale_factor
     )
     pixels, shapes = crops.settled_mips(canvas, size, max(count, pyramid.mips_used(levels)))
-    ends = np.cumsum([height * width for height, width in shapes])
-    *parts, _ = jnp.split(pixels, ends)
-    chain = [part.reshape(*shape, 3) for part, shape in zip(parts, shapes, strict=True)]
+    chain = crops.parted(pixels, shapes)
 
-    def pixels_of(name):
+    def crops_of(name):
         cut = functools.partial(crops.crop_from, pixels, shapes[:count], size)
-        return functools.partial(cut, crop_size=INPUT_SIZE[name])
+        return functools.partial(cut, crop_size=INPUT_SIZE[name], normalized=True)
 
     left, landmarks, over_faces = {}, None, jnp.zeros((), jnp.int32)
     cells = scan(params, chain, size, levels, config)
     left["pnet"], over = propose(cells, config)
     if until != "pnet":
-        left["rnet"], over_faces = refine(params, pixels_of("rnet"), left["pnet"], config)
+        left["rnet"], over_faces = refine(params, crops_of("rnet"), left["pnet"], config)
     if until == "onet":
-        left["onet"], landmarks, undecided = finish(params, pixels_of("onet"), left["rnet"], config)
+        left["onet"], landmarks, undecided = finish(params, crops_of("onet"), left["rnet"], config)
         over_faces += undecided
     return left, landmarks, jnp.append(over, over_faces)
 

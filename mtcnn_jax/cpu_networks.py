@@ -1,14 +1,15 @@
 """The three networks arranged for a CPU; `networks` is the reference, this gives the same numbers.
 
 A convolution of three channels leaves most of a vector unit idle: as `lax.conv` it runs at 30 of
-the 470 GFLOP/s that two cores reach in a matrix product. Here 2 x 2
-pixels of the output come from 4 x 4 of the input in one go, which makes the first convolution one
-product with a kernel of [48, 4 * features] (each output has 27 taps of its 48), and the pooling
-after it a maximum over neighbours in memory. The later ones are left to `lax`, and are fast with
+the 470 GFLOP/s that two cores reach in a matrix product. Here two neighbouring columns of the
+output come from four of the input in one go, which makes the first convolution one product with a
+kernel of [36, 2 * features] (each output has 27 taps of its 36), and the pooling after it a maximum
+over neighbours in memory. The later ones are left to `lax`, and are fast with
 `compiled.compiler_options`.
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -26,6 +27,48 @@ def prelu(x: jax.Array, layer: Params) -> jax.Array:
     return jnp.where(x > 0, x, layer["alpha"] * x)
 
 
+def abreast(kernel: jax.Array, columns: int) -> jax.Array:
+    """The kernel of a convolution as that of one which gives neighbouring columns of the output.
+
+    Args:
+        kernel: [h, w, c, f].
+        columns: how many.
+
+    Returns:
+        [h, w + columns - 1, c, columns * f], to be moved by `columns`.
+    """
+    places = [(column, columns - 1 - column) for column in range(columns)]
+    kernels = [jnp.pad(kernel, ((0, 0), place, (0, 0), (0, 0))) for place in places]
+    return jnp.concatenate(kernels, axis=-1)
+
+
+def pooled(x: jax.Array, size: tuple[int, int], extreme: Callable, *, window: int) -> jax.Array:
+    """The `extreme` of each window [b, h, w, f], at a stride of 2.
+
+    Args:
+        x: float32 [b, h, w, f], of which `size` is meant, with a row or column more where that is
+            odd.
+        size: height and width; both even where the window is 3.
+        extreme: `jnp.maximum` or `jnp.minimum`.
+        window: 2 or 3 pixels; what reaches over the edge counts as far as it lies within.
+    """
+    for axis in (2, 1):
+        pairs = x.reshape(*x.shape[:axis], -1, 2, *x.shape[axis + 1 :])
+        first, second = (
+            jax.lax.index_in_dim(pairs, place, axis + 1, keepdims=False) for place in (0, 1)
+        )
+        last = first.shape[axis] - 1
+        if size[axis - 1] % 2:  # The last pair lacks its second.
+            row = jax.lax.broadcasted_iota(jnp.int32, first.shape, axis)
+            second = jnp.where(row < last, second, first)
+        x = extreme(first, second)
+        if window == 3:
+            cut = functools.partial(jax.lax.slice_in_dim, axis=axis)
+            following = extreme(cut(x, 0, last), cut(first, 1, None))
+            x = jnp.concatenate([following, cut(x, last, None)], axis=axis)
+    return x
+
+
 def first_layers(x: jax.Array, conv: Params, slopes: Params, *, window: int) -> jax.Array:
     """The first convolution (3 x 3), its PReLU and its pooling (stride 2, ceil mode).
 
@@ -39,80 +82,79 @@ def first_layers(x: jax.Array, conv: Params, slopes: Params, *, window: int) -> 
         float32 [b, ceil((h - 2) / 2), ceil((w - 2) / 2), features]; with a window of 3 for even h
         and w only.
     """
-    kernel, bias = conv["kernel"], conv["bias"]
     count, height, width, channels = x.shape
-    features = kernel.shape[-1]
     x = jnp.pad(x, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)))
-    rows, columns = (length // 2 - 1 for length in x.shape[1:3])
+    rows, columns = x.shape[1] - 2, x.shape[2] // 2 - 1
     pairs = x.reshape(count, -1, columns + 1, 2 * channels)
     near = [
-        pairs[:, row : row + 2 * rows - 1 : 2, right : right + columns]
-        for row in range(4)
+        pairs[:, down : down + rows, right : right + columns]
+        for down in range(3)
         for right in range(2)
     ]
-    near = jnp.concatenate(near, axis=-1).reshape(-1, 16 * channels)
-    places = [((down, 1 - down), (right, 1 - right)) for down in range(2) for right in range(2)]
-    kernels = [jnp.pad(kernel, (*place, (0, 0), (0, 0))) for place in places]
-    out = near @ jnp.concatenate(kernels, axis=-1).reshape(16 * channels, -1)
-    out = prelu(out.reshape(count, rows, columns, 2, 2, features) + bias, slopes)
-    for axis, odd in ((1, height % 2), (2, width % 2)):
-        first, second = (jax.lax.index_in_dim(out, place, 3, keepdims=False) for place in (0, 1))
-        last = first.shape[axis] - 1
-        cut = functools.partial(jax.lax.slice_in_dim, axis=axis)
-        if odd:  # The last pair lacks its second.
-            row = jax.lax.broadcasted_iota(jnp.int32, first.shape, axis)
-            second = jnp.where(row < last, second, first)
-        out = jnp.maximum(first, second)
-        if window == 3:
-            following = jnp.maximum(cut(out, 0, last), cut(first, 1, None))
-            out = jnp.concatenate([following, cut(out, last, None)], axis=axis)
-    return out
+    near = jnp.concatenate(near, axis=-1).reshape(-1, 12 * channels)
+    out = near @ abreast(conv["kernel"], 2).reshape(12 * channels, -1)
+    out = out.reshape(count, rows, 2 * columns, -1)
+    size = height - 2, width - 2
+    if window == 3:
+        return pooled(prelu(out + conv["bias"], slopes), size, jnp.maximum, window=3)
+    # A PReLU rises, or falls and rises: it is greatest at the greatest or at the least. For P-Net
+    # that is half of the time of a PReLU for each.
+    ends = (pooled(out, size, extreme, window=2) for extreme in (jnp.maximum, jnp.minimum))
+    return jnp.maximum(*(prelu(end + conv["bias"], slopes) for end in ends))
 
 
-def convolve(x: jax.Array, layer: Params, *, abreast: int = 1) -> jax.Array:
+def convolve(x: jax.Array, layer: Params, *, columns: int = 1) -> jax.Array:
     """A convolution.
 
     Args:
         x: float32 [b, h, w, c].
         layer: kernel [size, size, c, features] and bias.
-        abreast: neighbouring columns of the output to compute as one with so many times the
-            features, from neighbourhoods that are wider by the others. From 10 channels to 16,
-            P-Net's second takes 0.9 ms for two abreast and 1.4 for one.
+        columns: of the output to compute as one, as in `abreast`. From 10 channels to 16, P-Net's
+            second takes 0.9 ms with two and 1.4 with one.
 
     Returns:
         float32 [b, h - size + 1, w - size + 1, features].
     """
-    kernel = layer["kernel"]
-    size, features = kernel.shape[0], kernel.shape[-1]
+    size, features = layer["kernel"].shape[0], layer["kernel"].shape[-1]
     width = x.shape[2] - size + 1
-    x = jnp.pad(x, ((0, 0), (0, 0), (0, -width % abreast), (0, 0)))
-    places = [(column, abreast - 1 - column) for column in range(abreast)]
-    kernels = [jnp.pad(kernel, ((0, 0), place, (0, 0), (0, 0))) for place in places]
+    x = jnp.pad(x, ((0, 0), (0, 0), (0, -width % columns), (0, 0)))
     out = jax.lax.conv_general_dilated(
         x,
-        jnp.concatenate(kernels, axis=-1),
-        (1, abreast),
+        abreast(layer["kernel"], columns),
+        (1, columns),
         "VALID",
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )
     return out.reshape(*out.shape[:2], -1, features)[:, :, :width] + layer["bias"]
 
 
-def heads(x: jax.Array, params: Params, names: tuple[str, ...]) -> tuple[jax.Array, ...]:
-    """Layers on the same features [..., f] as one product, and its parts."""
+def heads(
+    x: jax.Array, params: Params, names: tuple[str, ...], *, multiple: int = 1
+) -> tuple[jax.Array, ...]:
+    """Layers on the same features [..., f] as one product, and its parts.
+
+    Args:
+        x: the features.
+        params: of the network.
+        names: of the layers.
+        multiple: of columns, to which the product is filled up.
+    """
     kernels = [params[name]["kernel"].reshape(x.shape[-1], -1) for name in names]
-    out = x @ jnp.concatenate(kernels, axis=1)
-    out = out + jnp.concatenate([params[name]["bias"] for name in names])
-    stops = np.cumsum([kernel.shape[1] for kernel in kernels])[:-1]
+    biases = [params[name]["bias"] for name in names]
+    *stops, total = np.cumsum([bias.size for bias in biases])
+    kernel = jnp.concatenate(kernels, axis=1)
+    kernel = jnp.pad(kernel, ((0, 0), (0, -total % multiple)))
+    out = (x @ kernel)[..., :total] + jnp.concatenate(biases)
     return tuple(jnp.split(out, stops, axis=-1))
 
 
 def pnet(params: Params, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """`networks.PNet` on x [b, h, w, 3]."""
     x = first_layers(x, params["conv1"], params["prelu1"], window=2)
-    x = prelu(convolve(x, params["conv2"], abreast=2), params["prelu2"])
+    x = prelu(convolve(x, params["conv2"], columns=2), params["prelu2"])
     x = prelu(convolve(x, params["conv3"]), params["prelu3"])
-    logits, offsets = heads(x, params, ("prob", "reg"))
+    # A product with 6 columns takes longer than one with 8.
+    logits, offsets = heads(x, params, ("prob", "reg"), multiple=8)
     return logits, offsets
 
 

@@ -8,12 +8,14 @@ the picture is black, with the window's aspect kept, as in the original.
 
 import functools
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from mtcnn_jax.barrier import settled
+from mtcnn_jax.layers import normalize
 
 TAPS = (2, 3, 5)
 """Pixels of a mip, across and down, that a crop's pixel can touch where at most 1, less than 2 and
@@ -21,6 +23,10 @@ less than 4 of them fit in."""
 
 SPARE = 512
 """Pixels after the last of `settled_mips`: runs of a row are read whole, and may end behind it."""
+
+LINE = 128
+"""Pixels of which each level of `settled_mips` takes whole lines: a picture of 640x480 is laid out
+so in 0.3 ms, pixel by pixel in 0.7."""
 
 
 def halve(pixels: jax.Array, size: jax.Array) -> jax.Array:
@@ -98,21 +104,37 @@ def settled_mips(
     """`mip_chain`, computed once for all that reads it.
 
     Returns:
-        float32 [n + SPARE, 3], the pixels of all levels, one row after the other, and some black
-        ones; and each level's height and width.
+        float32 [n + SPARE, 3], the pixels of all levels, one row after the other, each level's from
+        a multiple of `LINE` on, and some black ones; and each level's height and width.
     """
     chain = mip_chain(canvas, size, count)
     shapes = tuple(level.shape[:2] for level in chain)
-    area = sum(height * width for height, width in shapes)
 
-    def flat() -> jax.Array:
-        levels = [level.reshape(-1, 3) for level in chain]
-        return jnp.concatenate([*levels, jnp.zeros((SPARE, 3))])
+    def lines() -> jax.Array:
+        flat = [level.ravel() for level in chain]
+        flat = [jnp.pad(level, (0, -len(level) % (3 * LINE))) for level in flat]
+        parts = [level.reshape(-1, 3 * LINE) for level in flat]
+        return jnp.concatenate([*parts, jnp.zeros((SPARE // LINE, 3 * LINE))])
 
-    return settled(flat, (area + SPARE, 3), always=size[0] >= 0), shapes
+    shape = (_starts(shapes)[-1] + SPARE) // LINE, 3 * LINE
+    return settled(lines, shape, always=size[0] >= 0).reshape(-1, 3), shapes
 
 
-@functools.partial(jax.jit, static_argnames=("level_shapes", "crop_size"))
+def _starts(shapes: tuple[tuple[int, int], ...]) -> np.ndarray:
+    """int [n + 1]: where each level of `settled_mips` begins, and where the last one ends."""
+    lines = [0] + [-(-height * width // LINE) for height, width in shapes]
+    return LINE * np.cumsum(lines)
+
+
+def parted(pixels: jax.Array, shapes: tuple[tuple[int, int], ...]) -> list[jax.Array]:
+    """The levels of `settled_mips`, each [h, w, 3], as `mip_chain` gives them."""
+    return [
+        pixels[start : start + height * width].reshape(height, width, 3)
+        for start, (height, width) in zip(_starts(shapes)[:-1], shapes, strict=True)
+    ]
+
+
+@functools.partial(jax.jit, static_argnames=("level_shapes", "crop_size", "normalized"))
 def crop_from(
     pixels: jax.Array,
     level_shapes: tuple[tuple[int, int], ...],
@@ -120,6 +142,7 @@ def crop_from(
     windows: jax.Array,
     *,
     crop_size: int,
+    normalized: bool = False,
 ) -> jax.Array:
     """Resamples windows of a picture to square crops.
 
@@ -134,6 +157,7 @@ def crop_from(
         windows: float32 [k, 4] in pixels, of any size and position; a window that is not square is
             stretched.
         crop_size: side of the crops.
+        normalized: whether to give the crops as the networks want them, `layers.normalize`.
 
     Returns:
         float32 [k, crop_size, crop_size, 3], pixels 0..255, black outside the picture.
@@ -145,7 +169,7 @@ def crop_from(
         most = (SPARE - 2) // (TAPS[-1] - 1)
         raise ValueError(f"crop_size is {crop_size}; accepted are sizes up to {most}")
     shapes = jnp.array(level_shapes, jnp.int32)
-    starts = np.cumsum([0] + [height * width for height, width in level_shapes[:-1]])
+    starts = _starts(level_shapes)[:-1]
     ratio = jnp.max(windows[:, 2:] - windows[:, :2], axis=-1) / crop_size
     mip = jnp.floor(jnp.log2(jnp.maximum(ratio, 2))).astype(jnp.int32) - 1
     mip = jnp.minimum(mip, len(level_shapes) - 1)
@@ -208,8 +232,11 @@ def crop_from(
             total += found * column_weights[:, None, :, column, None]
         return total
 
+    def cut(way: Callable[[int], jax.Array], taps: int) -> jax.Array:
+        return normalize(way(taps)) if normalized else way(taps)
+
     if jax.default_backend() != "cpu":
-        return at_once(TAPS[-1])
+        return cut(at_once, TAPS[-1])
     largest = jnp.max(ratio)
-    branches = [functools.partial(by_axes, taps) for taps in TAPS]
+    branches = [functools.partial(cut, by_axes, taps) for taps in TAPS]
     return jax.lax.switch((largest > 1).astype(int) + (largest >= 2), branches)

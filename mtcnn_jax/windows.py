@@ -7,10 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from mtcnn_jax import boxes as box_lib
-from mtcnn_jax.barrier import settled
 from mtcnn_jax.forms import form_of
 from mtcnn_jax.forward import forward
-from mtcnn_jax.layers import HEADS, INPUT_SIZE, normalize
+from mtcnn_jax.layers import HEADS
 
 
 class Windows(NamedTuple):
@@ -65,14 +64,14 @@ def calibrated(windows: Windows) -> jax.Array:
 
 
 def look_at(
-    stage: str, params: Any, pixels_of: Callable, windows: Windows, *, chunk: int, form: str
+    stage: str, params: Any, crops_of: Callable, windows: Windows, *, chunk: int, form: str
 ) -> tuple[jax.Array, ...]:
     """Runs a network over the valid windows, `chunk` at a time.
 
     Args:
         stage: "rnet" or "onet".
         params: of that network.
-        pixels_of: windows [k, 4] to crops [k, side, side, 3], pixels 0..255.
+        crops_of: windows [k, 4] to crops [k, side, side, 3], normalised.
         windows: the valid ones first.
         chunk: how many go through together; the loop ends after the last valid one.
         form: as in `forms`; on a GPU the first chunk is not asked for, but looked at in any case,
@@ -82,25 +81,22 @@ def look_at(
         The network's outputs, each [n, ...]; zeros after the last chunk that was looked at.
     """
     if form_of(form) == "straight":
-        return forward(stage, params, normalize(pixels_of(windows.boxes)), form=form)
+        return forward(stage, params, crops_of(windows.boxes), form=form)
     capacity = windows.boxes.shape[0]
     padded = -(-capacity // chunk) * chunk
     sides = windows.boxes[:, 2] - windows.boxes[:, 0]
     by_size = jnp.argsort(jnp.where(windows.valid, sides, jnp.inf))
     boxes = jnp.pad(windows.boxes[by_size], ((0, padded - capacity), (0, 0)))
     count = windows.valid.sum()
-    side = INPUT_SIZE[stage]
 
     def body(state):
         number, results = state
         at = number * chunk
         part = jax.lax.dynamic_slice_in_dim(boxes, at, chunk)
-        pixels = settled(
-            lambda: normalize(pixels_of(part)), (chunk, side, side, 3), always=count >= 0
-        )
+        outputs = forward(stage, params, crops_of(part), form=form)
         results = tuple(
             jax.lax.dynamic_update_slice_in_dim(whole, found, at, axis=0)
-            for whole, found in zip(results, forward(stage, params, pixels, form=form), strict=True)
+            for whole, found in zip(results, outputs, strict=True)
         )
         return number + 1, results
 

@@ -43,7 +43,7 @@ def test_columns_abreast_are_those_of_one_at_a_time(size, shape, abreast):
     layer = {"kernel": normal(size, size, 5, 6, seed=1), "bias": normal(6, seed=2)}
     x = normal(2, *shape, 5)
     plain = Conv(6, size).apply({"params": layer}, x)
-    np.testing.assert_allclose(convolve(x, layer, abreast=abreast), plain, atol=1e-5)
+    np.testing.assert_allclose(convolve(x, layer, columns=abreast), plain, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -54,13 +54,13 @@ WINDOWS = np.array(
 )
 
 
-def crop_windows(picture, size, windows, *, crop_size):
-    count = crops.mip_count(picture.shape[:2], crop_size)
+def crop_windows(picture, size, windows, **options):
+    count = crops.mip_count(picture.shape[:2], options["crop_size"])
     pixels, shapes = crops.settled_mips(picture, size, count)
-    return crops.crop_from(pixels, shapes, size, windows, crop_size=crop_size)
+    return crops.crop_from(pixels, shapes, size, windows, **options)
 
 
-cut = jax.jit(crop_windows, static_argnames="crop_size")
+cut = jax.jit(crop_windows, static_argnames=("crop_size", "normalized"))
 
 
 def random_picture(height=51, width=37):
@@ -90,6 +90,27 @@ def test_one_axis_after_the_other_is_both_at_once(side, monkeypatch):
     jax.clear_caches()
     np.testing.assert_allclose(found, crop_windows(picture, size, windows, crop_size=12), atol=1e-3)
     jax.clear_caches()
+
+
+def test_normalised_crops_by_hand():
+    picture = random_picture()
+    size = np.array(picture.shape[:2])
+    pixels, normal = (
+        cut(picture, size, WINDOWS, crop_size=5, normalized=normalized)
+        for normalized in (False, True)
+    )
+    np.testing.assert_allclose(normal, (pixels - 127.5) / 128, atol=1e-5)
+    np.testing.assert_allclose(normal[4], -127.5 / 128)
+
+
+@pytest.mark.parametrize("shape", [(51, 37), (64, 128), (1, 5)])
+def test_the_parts_of_the_settled_mips_are_the_mips(shape):
+    picture = random_picture(*shape)
+    pixels, shapes = jax.jit(crops.settled_mips, static_argnums=2)(picture, np.array(shape), 4)
+    shapes = jax.tree.map(int, shapes)
+    for level, part in enumerate(crops.parted(pixels, shapes)):
+        np.testing.assert_allclose(part, mip(picture, level), atol=1e-3)
+    assert not np.any(pixels[-crops.SPARE :])
 
 
 def test_a_crop_size_that_is_too_large_is_refused():
