@@ -16,9 +16,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mtcnn_jax.layers import pool
+from mtcnn_jax.layers import HEADS, pool
 
 Params = Any
+
+STRIP = 2**17
+"""Pixels that P-Net takes in one go: what lies between its layers is 10 times as many numbers, and
+they stay in the cache. Of 1152 x 648 pixels it takes 46 ms in strips for 51, of 2304 x 1296 159 for
+175; 2**15 and less take longer than all in one."""
 
 
 def prelu(x: jax.Array, layer: Params) -> jax.Array:
@@ -149,7 +154,31 @@ def heads(
 
 
 def pnet(params: Params, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """`networks.PNet` on x [b, h, w, 3]."""
+    """`networks.PNet` on x [b, h, w, 3], a strip after the other where it is large."""
+    count, height, width, _ = x.shape
+    rows, columns = (-(-(side - 2) // 2) - 4 for side in (height, width))
+    tall = STRIP // (2 * width)
+    if not 0 < 2 * tall < rows:
+        return _pnet_at_once(params, x)
+    strips = (rows - 1) // tall  # And a last one, which is no taller.
+    put = functools.partial(jax.lax.dynamic_update_slice_in_dim, axis=1)
+
+    def strip(number: jax.Array, outputs: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+        start = number * tall
+        part = jax.lax.dynamic_slice_in_dim(x, 2 * start, 2 * tall + 10, axis=1)
+        found = _pnet_at_once(params, part)
+        return tuple(put(whole, of, start) for whole, of in zip(outputs, found, strict=True))
+
+    blank = tuple(jnp.zeros((count, rows, columns, numbers)) for numbers in HEADS["pnet"])
+    outputs = jax.lax.fori_loop(0, strips, strip, blank)
+    last = _pnet_at_once(params, x[:, 2 * strips * tall :])
+    logits, offsets = (
+        put(whole, of, strips * tall) for whole, of in zip(outputs, last, strict=True)
+    )
+    return logits, offsets
+
+
+def _pnet_at_once(params: Params, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     x = first_layers(x, params["conv1"], params["prelu1"], window=2)
     x = prelu(convolve(x, params["conv2"], columns=2), params["prelu2"])
     x = prelu(convolve(x, params["conv3"]), params["prelu3"])

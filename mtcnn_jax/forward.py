@@ -7,10 +7,6 @@ import jax
 from mtcnn_jax import cpu_networks, gpu_networks
 from mtcnn_jax.forms import form_of
 
-_MOST_PIXELS = 2**20
-"""Of a batch that "auto" computes in the form for a CPU: over the largest level of a picture of 12
-megapixels it would need 0.2 GB more than the plain one, and the cascade is to stay below 3."""
-
 
 def forward(stage: str, params: Any, x: jax.Array, *, form: str) -> tuple[jax.Array, ...]:
     """Runs one of the networks.
@@ -25,10 +21,7 @@ def forward(stage: str, params: Any, x: jax.Array, *, form: str) -> tuple[jax.Ar
     Returns:
         What the network of `networks` returns.
     """
-    if form == "auto":
-        form = form_of(form)
-        if form == "cpu" and x.shape[0] * x.shape[1] * x.shape[2] > _MOST_PIXELS:
-            form = "plain"
+    form = form_of(form)
     if form == "cpu":
         return cpu_networks.NETWORKS[stage](params, x)
     if form in ("gpu", "straight"):

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from mtcnn_jax import cpu_networks
 from mtcnn_jax.cpu_networks import convolve, first_layers
 from mtcnn_jax.forward import forward
 from mtcnn_jax.layers import INPUT_SIZE, pool
@@ -59,6 +60,18 @@ def test_the_outputs_are_those_of_the_plain_network(name):
         for one, other in zip(plain, found, strict=True):
             assert one.shape == other.shape
             np.testing.assert_allclose(one, other, atol=1e-5 * np.abs(one).max())
+
+
+@pytest.mark.parametrize("shape", [(70, 41), (71, 40)])
+@pytest.mark.parametrize("rows", [2, 5, 14])
+def test_pnet_in_strips_is_pnet_at_once(shape, rows, monkeypatch):
+    params, x = random_params("pnet"), normal(2, *shape, 3)
+    monkeypatch.setattr(cpu_networks, "STRIP", 2 * shape[1] * rows)
+    found = jax.jit(cpu_networks.pnet)(params, x)
+    assert "scan" in str(jax.make_jaxpr(cpu_networks.pnet)(params, x))
+    for one, plain in zip(found, forward("pnet", params, x, form="plain"), strict=True):
+        assert one.shape == plain.shape
+        np.testing.assert_allclose(one, plain, atol=1e-5 * np.abs(plain).max())
 
 
 def test_auto_follows_the_backend(monkeypatch):
