@@ -62,8 +62,7 @@ def test_the_outputs_are_those_of_the_plain_network(name):
             np.testing.assert_allclose(one, other, atol=1e-5 * np.abs(one).max())
 
 
-@pytest.mark.parametrize("shape", [(70, 41), (71, 40)])
-@pytest.mark.parametrize("rows", [2, 5, 14])
+@pytest.mark.parametrize(("shape", "rows"), [((70, 41), 14), ((71, 40), 2), ((71, 40), 5)])
 def test_pnet_in_strips_is_pnet_at_once(shape, rows, monkeypatch):
     params, x = random_params("pnet"), normal(2, *shape, 3)
     monkeypatch.setattr(cpu_networks, "STRIP", 2 * shape[1] * rows)
