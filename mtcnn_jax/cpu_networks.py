@@ -40,7 +40,7 @@ def abreast(kernel: jax.Array, columns: int) -> jax.Array:
         columns: how many.
 
     Returns:
-        [h, w + columns - 1, c, columns * f], to be moved by `columns`.
+        [h, w + columns - 1, c, columns * f], for a stride of `columns` along the width.
     """
     places = [(column, columns - 1 - column) for column in range(columns)]
     kernels = [jnp.pad(kernel, ((0, 0), place, (0, 0), (0, 0))) for place in places]
@@ -51,8 +51,8 @@ def pooled(x: jax.Array, size: tuple[int, int], extreme: Callable, *, window: in
     """The `extreme` of each window [b, h, w, f], at a stride of 2.
 
     Args:
-        x: float32 [b, h, w, f], of which `size` is meant, with a row or column more where that is
-            odd.
+        x: float32 [b, h, w, f], h and w even; the last row or column does not count where that of
+            `size` is odd.
         size: height and width; both even where the window is 3.
         extreme: `jnp.maximum` or `jnp.minimum`.
         window: 2 or 3 pixels; what reaches over the edge counts as far as it lies within.
