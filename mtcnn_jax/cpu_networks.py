@@ -161,20 +161,23 @@ def pnet(params: Params, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     if not 0 < 2 * tall < rows:
         return _pnet_at_once(params, x)
     strips = (rows - 1) // tall  # And a last one, which is no taller.
-    put = functools.partial(jax.lax.dynamic_update_slice_in_dim, axis=1)
+
+    def put(
+        outputs: tuple[jax.Array, ...], part: jax.Array, start: jax.Array | int
+    ) -> tuple[jax.Array, ...]:
+        return tuple(
+            jax.lax.dynamic_update_slice_in_dim(whole, found, start, axis=1)
+            for whole, found in zip(outputs, _pnet_at_once(params, part), strict=True)
+        )
 
     def strip(number: jax.Array, outputs: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         start = number * tall
         part = jax.lax.dynamic_slice_in_dim(x, 2 * start, 2 * tall + 10, axis=1)
-        found = _pnet_at_once(params, part)
-        return tuple(put(whole, of, start) for whole, of in zip(outputs, found, strict=True))
+        return put(outputs, part, start)
 
     blank = tuple(jnp.zeros((count, rows, columns, numbers)) for numbers in HEADS["pnet"])
     outputs = jax.lax.fori_loop(0, strips, strip, blank)
-    last = _pnet_at_once(params, x[:, 2 * strips * tall :])
-    logits, offsets = (
-        put(whole, of, strips * tall) for whole, of in zip(outputs, last, strict=True)
-    )
+    logits, offsets = put(outputs, x[:, 2 * strips * tall :], strips * tall)
     return logits, offsets
 
 
