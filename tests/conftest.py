@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from mtcnn_jax import load_params, spare_mappings
+from tests import ROOT
 
 # Compiling is most of what the suite does, and a fifth quicker at a lower level. Processes that
 # tests start compile as users' do.
@@ -40,7 +41,7 @@ def _room_for_compiled_functions():
 @pytest.fixture(scope="session")
 def shared() -> pathlib.Path:
     """The folder with reference data and known answers that lies beside the project."""
-    folder = pathlib.Path(__file__).resolve().parents[1].parent / "shared"
+    folder = ROOT.parent / "shared"
     if not folder.is_dir():
         pytest.skip("needs the reference data in ../shared, which is not here")
     return folder

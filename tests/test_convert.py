@@ -11,6 +11,7 @@ import pytest
 
 from experiments import convert
 from mtcnn_jax import layouts
+from tests import ROOT
 
 FACENET_PYTORCH, MTCNN = convert.PACKAGES["facenet_pytorch"], convert.PACKAGES["mtcnn"]
 
@@ -165,9 +166,8 @@ def test_importing_the_command_imports_none_of_the_readers():
         "import sys, experiments.convert\n"
         "print([name for name in ('torch', 'joblib', 'lz4') if name in sys.modules])"
     )
-    root = pathlib.Path(__file__).parents[1]
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
 

@@ -17,6 +17,7 @@ import mtcnn_jax as mj
 from mtcnn_jax import cascade
 from mtcnn_jax.canvas import canvas_shape
 from mtcnn_jax.detect import _attempts, _placed, _run_all, _run_one
+from tests import ROOT
 
 QUICK = mj.DetectConfig(min_face_size=40)
 BUNDLED = pathlib.Path(mj.__file__).parent / "weights/mtcnn.npz"
@@ -81,7 +82,7 @@ def test_a_photo_of_twelve_megapixels_needs_less_than_three_gigabytes(shared):
     files = [folder / "cascade/weights.npz", folder / "photos/vga_street.png"]
     result = subprocess.run(
         [sys.executable, "-W", "error", "-c", LARGE, *map(str, files)],
-        cwd=pathlib.Path(__file__).resolve().parents[1],
+        cwd=ROOT,
         capture_output=True,
         text=True,
     )

@@ -1,6 +1,5 @@
 import json
 import os
-import pathlib
 import subprocess
 import sys
 
@@ -12,8 +11,8 @@ from PIL import Image
 import mtcnn_jax as mj
 from experiments import detect
 from mtcnn_jax.boxes import iou
+from tests import ROOT
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 PHOTO = ROOT / "docs" / "astronaut.jpg"
 FACES = mj.Faces(
     np.array([[1.5, 2, 9, 10.25]], np.float32),

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import pathlib
 import shutil
 import signal
 import subprocess
@@ -22,10 +21,9 @@ from experiments.train_config import TrainConfig
 from mtcnn_jax import load_params
 from mtcnn_jax.augment import AugmentConfig
 from mtcnn_jax.recipe import Recipe
+from tests import ROOT
 from tests.conftest import FLAGS
 from tests.drawn import draw_samples, save_drawn
-
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 STEPS = 24
 

@@ -1,5 +1,4 @@
 import io
-import pathlib
 
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +6,7 @@ import pytest
 from PIL import Image
 
 from mtcnn_jax.images import read_image
+from tests import ROOT
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
 GREY = RGB[..., 0]
@@ -310,7 +310,7 @@ class TestBadInput:
 
 
 def test_photo_that_comes_with_the_project():
-    path = pathlib.Path(__file__).parents[1] / "docs" / "astronaut.jpg"
+    path = ROOT / "docs" / "astronaut.jpg"
     image = read_image(path)
     assert image.shape == (512, 512, 3)
     assert 100 < image.mean() < 130

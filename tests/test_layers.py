@@ -3,13 +3,12 @@
 import ast
 import json
 import os
-import pathlib
 import subprocess
 import sys
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+from tests import ROOT
 
 LAYERS = {
     "mtcnn_jax": {"mtcnn_jax"},

@@ -1,6 +1,5 @@
 """The command that trains: its flags, checked one by one before anything is done."""
 
-import pathlib
 import subprocess
 import sys
 
@@ -8,10 +7,9 @@ import pytest
 
 from experiments import train
 from experiments.train import make_config, parse_augment, parse_ratio, pick
+from tests import ROOT
 from tests.drawn import save_drawn
 from tests.test_pipeline import settings
-
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 def command(*arguments):
