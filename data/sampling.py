@@ -17,7 +17,7 @@ from PIL import Image
 
 from mtcnn_jax import crops, pyramid
 from mtcnn_jax.canvas import canvas_shape, canvases_for_many
-from mtcnn_jax.layers import INPUT_SIZE
+from mtcnn_jax.networks.layers import INPUT_SIZE
 from mtcnn_jax.samples import (
     CONTEXT,
     LANDMARK,

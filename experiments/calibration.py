@@ -13,7 +13,7 @@ import numpy as np
 
 from experiments.canvases import stages_by_canvas
 from mtcnn_jax import DetectConfig
-from mtcnn_jax.layers import INPUT_SIZE
+from mtcnn_jax.networks.layers import INPUT_SIZE
 
 LOWEST = (0.3, 0.1, 0.02)
 """Scores from which windows are looked at, one after the other until there are enough: the lower,

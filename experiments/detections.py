@@ -20,7 +20,7 @@ import mtcnn_jax as mj
 from data.records import Picture
 from experiments.average_precision import iou
 from mtcnn_jax.cascade import Params
-from mtcnn_jax.layers import INPUT_SIZE
+from mtcnn_jax.networks.layers import INPUT_SIZE
 
 CHUNK = 64
 """Pictures that go through together, and are written together, on a GPU."""

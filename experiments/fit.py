@@ -21,7 +21,7 @@ from experiments.checkpoints import checkpoint_steps, restore_checkpoint, save_c
 from experiments.metrics import Clock, MetricsFile, mean_of, progress, replace_text, short
 from experiments.train_config import TrainConfig
 from experiments.validation import subset, validate
-from mtcnn_jax.layers import INPUT_SIZE
+from mtcnn_jax.networks.layers import INPUT_SIZE
 from mtcnn_jax.params import load_params, save_params
 from mtcnn_jax.recipe import learning_rate
 from mtcnn_jax.samples import CONTEXT

@@ -13,7 +13,7 @@ from experiments.curves import save_curves
 from experiments.fit import TrainConfig, fit
 from experiments.mine import MineConfig, mine_stage, stages_before
 from mtcnn_jax import load_params, read_image, save_params
-from mtcnn_jax.layers import INPUT_SIZE
+from mtcnn_jax.networks.layers import INPUT_SIZE
 
 SPLITS = ("train", "validation")
 

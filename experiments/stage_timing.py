@@ -15,13 +15,14 @@ import numpy as np
 from jax.extend.core import jaxprs_in_params
 
 from experiments.timing import Times, finished, take_turns
-from mtcnn_jax import DetectConfig, atlas, cascade, crops, networks, pyramid
+from mtcnn_jax import DetectConfig, atlas, cascade, crops, pyramid
 from mtcnn_jax.canvas import canvas_shape
 from mtcnn_jax.cascade import Params
 from mtcnn_jax.compiled import compiler_options
 from mtcnn_jax.detect import detect
-from mtcnn_jax.forward import forward
-from mtcnn_jax.layers import INPUT_SIZE
+from mtcnn_jax.networks import reference
+from mtcnn_jax.networks.forward import forward
+from mtcnn_jax.networks.layers import INPUT_SIZE
 
 RATE, COPY = "matrix product", "copy"
 _SIDE = 2048
@@ -44,7 +45,7 @@ class Stage(NamedTuple):
 def operations(stage: str, shape: tuple[int, int]) -> int:
     """Multiplications and additions of a network's products on one picture of `shape`."""
     params = jax.eval_shape(
-        networks.NETWORKS[stage]().init, jax.random.key(0), jnp.zeros((1, *_square(stage), 3))
+        reference.NETWORKS[stage]().init, jax.random.key(0), jnp.zeros((1, *_square(stage), 3))
     )["params"]
     x = jax.ShapeDtypeStruct((1, *shape, 3), jnp.float32)
     traced = jax.make_jaxpr(functools.partial(forward, stage, form="plain"))(params, x)

@@ -7,7 +7,7 @@ import numpy as np
 
 from experiments.timing import Times, take_turns
 from experiments.train import AUGMENTS, DEFAULTS
-from mtcnn_jax.layers import INPUT_SIZE
+from mtcnn_jax.networks.layers import INPUT_SIZE
 from mtcnn_jax.recipe import Recipe
 from mtcnn_jax.samples import CONTEXT, Samples
 from mtcnn_jax.training import create_state, train_step, train_steps

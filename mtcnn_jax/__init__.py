@@ -17,7 +17,7 @@ from mtcnn_jax.params import load_params, save_params
 from mtcnn_jax.warmup import warmup
 
 if TYPE_CHECKING:
-    from mtcnn_jax.networks import ONet, PNet, RNet
+    from mtcnn_jax.networks.reference import ONet, PNet, RNet
 
 __version__ = "0.1.0"
 
@@ -48,7 +48,7 @@ _NETWORKS = ("ONet", "PNet", "RNet")
 def __getattr__(name: str) -> Any:
     """The networks as flax modules, loaded with flax when they are asked for: it takes 0.2 s."""
     if name in _NETWORKS:
-        from mtcnn_jax import networks
+        from mtcnn_jax.networks import reference
 
-        return getattr(networks, name)
+        return getattr(reference, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

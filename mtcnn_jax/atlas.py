@@ -14,8 +14,8 @@ import jax.numpy as jnp
 
 from mtcnn_jax import pyramid
 from mtcnn_jax.barrier import settled
-from mtcnn_jax.forms import form_of
-from mtcnn_jax.layers import normalize
+from mtcnn_jax.networks.backends import form_of
+from mtcnn_jax.networks.layers import normalize
 
 Shape = tuple[int, int]
 
@@ -60,7 +60,7 @@ def groups(levels: Sequence[pyramid.Level], form: str) -> list[tuple[pyramid.Lev
 
     Args:
         levels: `pyramid.plan` of a canvas.
-        form: as in `forms`; "plain" is one at a time.
+        form: as in `networks.backends`; "plain" is one at a time.
     """
     alone = {
         "plain": len(levels),

@@ -16,9 +16,9 @@ import jax.numpy as jnp
 from mtcnn_jax import atlas, crops, pyramid
 from mtcnn_jax import boxes as box_lib
 from mtcnn_jax.config import DetectConfig
-from mtcnn_jax.forms import form_of
-from mtcnn_jax.forward import forward
-from mtcnn_jax.layers import INPUT_SIZE, STRIDE
+from mtcnn_jax.networks.backends import form_of
+from mtcnn_jax.networks.forward import forward
+from mtcnn_jax.networks.layers import INPUT_SIZE, STRIDE
 from mtcnn_jax.nms import nms, nms_in_steps
 from mtcnn_jax.voting import vote
 from mtcnn_jax.windows import Windows, calibrated, compacted, keep_best, look_at, take

@@ -10,7 +10,7 @@ import numpy as np
 
 from mtcnn_jax import cascade
 from mtcnn_jax.executables import kept
-from mtcnn_jax.forms import form_of
+from mtcnn_jax.networks.backends import form_of
 
 _CPU_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
 """Leaves only matrix products to the library YNNPACK. It has convolutions too, by default, but runs

@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from mtcnn_jax.forms import CHUNKS, FORMS, form_of
+from mtcnn_jax.networks.backends import CHUNKS, FORMS, form_of
 
 
 @dataclasses.dataclass(frozen=True)

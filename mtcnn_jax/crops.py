@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mtcnn_jax.barrier import settled
-from mtcnn_jax.layers import normalize
+from mtcnn_jax.networks.layers import normalize
 
 TAPS = (2, 3, 5)
 """Pixels of a mip, across and down, that a crop's pixel can touch where at most 1, less than 2 and

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from mtcnn_jax import boxes as box_lib
-from mtcnn_jax.forms import form_of
+from mtcnn_jax.networks.backends import form_of
 
 BLOCK = 128
 """Boxes settled together. For 709 boxes of a street scene two CPU cores take 0.8 ms with blocks of
@@ -45,7 +45,7 @@ def nms(
         threshold: a box goes when its overlap is greater than this.
         groups: int [n]; only boxes of one group suppress each other (default: all do).
         mode: "union" or "min", as in `boxes.iou`.
-        form: as in `forms`; the result does not depend on it.
+        form: as in `networks.backends`; the result does not depend on it.
 
     Returns:
         bool [n], True for the boxes kept.

@@ -1,8 +1,8 @@
 """The three networks' parameters: nested dictionaries in memory, flat .npz files on disk.
 
 In memory `{"pnet": {"conv1": {"kernel": array, "bias": array}, ...}, "rnet": ..., "onet": ...}`,
-as the modules of `mtcnn_jax.networks` take them. On disk one float32 array for each tensor, named
-by its path: `pnet/conv1/kernel`.
+as the modules of `mtcnn_jax.networks.reference` take them. On disk one float32 array for each
+tensor, named by its path: `pnet/conv1/kernel`.
 """
 
 import importlib.resources

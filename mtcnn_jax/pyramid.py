@@ -16,7 +16,7 @@ import numpy as np
 
 from mtcnn_jax.barrier import settled
 from mtcnn_jax.crops import shares
-from mtcnn_jax.layers import INPUT_SIZE, STRIDE
+from mtcnn_jax.networks.layers import INPUT_SIZE, STRIDE
 
 WINDOW = INPUT_SIZE["pnet"]
 SLACK = 1e-3

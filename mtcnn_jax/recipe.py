@@ -10,7 +10,7 @@ import optax.contrib
 
 from mtcnn_jax import losses
 from mtcnn_jax.augment import AugmentConfig
-from mtcnn_jax.layers import INPUT_SIZE
+from mtcnn_jax.networks.layers import INPUT_SIZE
 from mtcnn_jax.samples import PART_FROM, POSITIVE_ABOVE
 
 Params = dict[str, Any]

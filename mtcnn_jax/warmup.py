@@ -9,7 +9,7 @@ from mtcnn_jax.canvas import canvas_shape
 from mtcnn_jax.cascade import Params
 from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.detect import detect, detect_batch
-from mtcnn_jax.forms import goes_straight
+from mtcnn_jax.networks.backends import goes_straight
 
 
 def warmup(

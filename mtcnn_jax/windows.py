@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from mtcnn_jax import boxes as box_lib
-from mtcnn_jax.forms import form_of
-from mtcnn_jax.forward import forward
-from mtcnn_jax.layers import HEADS
+from mtcnn_jax.networks.backends import form_of
+from mtcnn_jax.networks.forward import forward
+from mtcnn_jax.networks.layers import HEADS
 
 
 class Windows(NamedTuple):
@@ -74,8 +74,8 @@ def look_at(
         crops_of: windows [k, 4] to crops [k, side, side, 3], normalised.
         windows: the valid ones first.
         chunk: how many go through together; the loop ends after the last valid one.
-        form: as in `forms`; on a GPU the first chunk is not asked for, but looked at in any case,
-            and "straight" makes one of all.
+        form: as in `networks.backends`; on a GPU the first chunk is not asked for, but looked at in
+            any case, and "straight" makes one of all.
 
     Returns:
         The network's outputs, each [n, ...]; zeros after the last chunk that was looked at.

@@ -7,7 +7,7 @@ import pytest
 from mtcnn_jax import DetectConfig, atlas, cascade, crops, pyramid
 from mtcnn_jax.atlas import groups, pack
 from mtcnn_jax.canvas import CANVASES
-from mtcnn_jax.forms import FORMS
+from mtcnn_jax.networks.backends import FORMS
 
 
 @pytest.mark.parametrize("shape", [*CANVASES, (12, 12), (13, 777), (1024, 4096)])

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 from mtcnn_jax.barrier import settled
-from tests.test_cpu_networks import normal
+from tests.mtcnn_jax.networks.test_cpu import normal
 
 
 def test_settled_gives_what_it_is_given():

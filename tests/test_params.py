@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mtcnn_jax import layouts
-from mtcnn_jax.layers import INPUT_SIZE
-from mtcnn_jax.networks import NETWORKS
+from mtcnn_jax.networks.layers import INPUT_SIZE
+from mtcnn_jax.networks.reference import NETWORKS
 from mtcnn_jax.params import check_params, load_params, nest, save_params
 
 PEERS = ("facenet_pytorch.npz", "ipazc.npz")

@@ -6,7 +6,7 @@ import pytest
 
 from data import sampling
 from mtcnn_jax import crops, pyramid
-from mtcnn_jax.layers import INPUT_SIZE
+from mtcnn_jax.networks.layers import INPUT_SIZE
 from mtcnn_jax.samples import LANDMARK, NEGATIVE, PART, POSITIVE
 
 

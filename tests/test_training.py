@@ -11,8 +11,8 @@ import pytest
 
 from data.batches import draw, gather, pools, shares
 from mtcnn_jax import training
-from mtcnn_jax.layers import INPUT_SIZE
-from mtcnn_jax.networks import NETWORKS
+from mtcnn_jax.networks.layers import INPUT_SIZE
+from mtcnn_jax.networks.reference import NETWORKS
 from mtcnn_jax.recipe import Recipe
 from mtcnn_jax.samples import DROPPED, LANDMARK, NEGATIVE, PART, POSITIVE
 from mtcnn_jax.training import create_state, network_params, train_step

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import mtcnn_jax as mj
-from mtcnn_jax.layers import INPUT_SIZE
-from mtcnn_jax.networks import NETWORKS
+from mtcnn_jax.networks.layers import INPUT_SIZE
+from mtcnn_jax.networks.reference import NETWORKS
 
 CONFIG = mj.DetectConfig(min_face_size=60, capacities=(64, 16, 8))
 

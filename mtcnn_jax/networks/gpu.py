@@ -1,4 +1,4 @@
-"""The three networks arranged for a GPU; `networks` is the reference, this gives the same numbers.
+"""The three networks arranged for a GPU: the same numbers as `reference` gives.
 
 The heads are one product, not two convolutions: over P-Net's cells of a picture of 640x480 they
 take 3.5 us for 10.5, and are launched with what comes after them.
@@ -8,8 +8,8 @@ from typing import Any
 
 import jax
 
-from mtcnn_jax.cpu_networks import convolve, heads, prelu
-from mtcnn_jax.layers import HEADS, pool
+from mtcnn_jax.networks.cpu import convolve, heads, prelu
+from mtcnn_jax.networks.layers import HEADS, pool
 
 Params = Any
 
@@ -26,7 +26,7 @@ def run(stage: str, params: Params, x: jax.Array) -> tuple[jax.Array, ...]:
         x: float32 [b, h, w, 3], normalised pixels.
 
     Returns:
-        What the network of `networks` returns.
+        What the network of `reference` returns.
     """
     for number, window in enumerate(_POOLS[stage], 1):
         x = prelu(convolve(x, params[f"conv{number}"]), params[f"prelu{number}"])

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mtcnn_jax import cpu_networks
-from mtcnn_jax.cpu_networks import convolve, first_layers
-from mtcnn_jax.forward import forward
-from mtcnn_jax.layers import INPUT_SIZE, pool
-from mtcnn_jax.networks import NETWORKS, Conv, PReLU
+from mtcnn_jax.networks import cpu
+from mtcnn_jax.networks.cpu import convolve, first_layers
+from mtcnn_jax.networks.forward import forward
+from mtcnn_jax.networks.layers import INPUT_SIZE, pool
+from mtcnn_jax.networks.reference import NETWORKS, Conv, PReLU
 
 
 def normal(*shape, seed=0):
@@ -65,9 +65,9 @@ def test_the_outputs_are_those_of_the_plain_network(name):
 @pytest.mark.parametrize(("shape", "rows"), [((70, 41), 14), ((71, 40), 2), ((71, 40), 5)])
 def test_pnet_in_strips_is_pnet_at_once(shape, rows, monkeypatch):
     params, x = random_params("pnet"), normal(2, *shape, 3)
-    monkeypatch.setattr(cpu_networks, "STRIP", 2 * shape[1] * rows)
-    found = jax.jit(cpu_networks.pnet)(params, x)
-    assert "scan" in str(jax.make_jaxpr(cpu_networks.pnet)(params, x))
+    monkeypatch.setattr(cpu, "STRIP", 2 * shape[1] * rows)
+    found = jax.jit(cpu.pnet)(params, x)
+    assert "scan" in str(jax.make_jaxpr(cpu.pnet)(params, x))
     for one, plain in zip(found, forward("pnet", params, x, form="plain"), strict=True):
         assert one.shape == plain.shape
         np.testing.assert_allclose(one, plain, atol=1e-5 * np.abs(plain).max())

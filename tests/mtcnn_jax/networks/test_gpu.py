@@ -6,10 +6,10 @@ import jax
 import numpy as np
 import pytest
 
-from mtcnn_jax.forward import forward
-from mtcnn_jax.layers import INPUT_SIZE
-from mtcnn_jax.networks import NETWORKS
-from tests.test_cpu_networks import normal, random_params
+from mtcnn_jax.networks.forward import forward
+from mtcnn_jax.networks.layers import INPUT_SIZE
+from mtcnn_jax.networks.reference import NETWORKS
+from tests.mtcnn_jax.networks.test_cpu import normal, random_params
 
 
 @pytest.mark.parametrize("name", NETWORKS)

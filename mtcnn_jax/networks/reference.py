@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from mtcnn_jax.layers import pool
+from mtcnn_jax.networks.layers import pool
 
 
 class PReLU(nn.Module):

@@ -1,6 +1,6 @@
 """The forms that the cascade can be computed in: all give the same faces.
 
-"plain" is the reference. "cpu" arranges the networks for a CPU (`cpu_networks`), and takes small
+"plain" is the reference. "cpu" arranges the networks for a CPU (`cpu`), and takes small
 levels of the pyramid through P-Net together (`atlas`). "gpu" asks for few and large operations,
 since what a GPU waits for in a single picture is the host: all levels go through P-Net together,
 suppression takes larger blocks, R-Net and O-Net more windows at a time. "straight" is "gpu" without

@@ -4,8 +4,8 @@ from typing import Any
 
 import jax
 
-from mtcnn_jax import cpu_networks, gpu_networks
-from mtcnn_jax.forms import form_of
+from mtcnn_jax.networks import cpu, gpu
+from mtcnn_jax.networks.backends import form_of
 
 
 def forward(stage: str, params: Any, x: jax.Array, *, form: str) -> tuple[jax.Array, ...]:
@@ -15,18 +15,18 @@ def forward(stage: str, params: Any, x: jax.Array, *, form: str) -> tuple[jax.Ar
         stage: "pnet", "rnet" or "onet".
         params: of that network.
         x: float32 [b, h, w, 3], normalised pixels.
-        form: as in `forms`; "cpu" as in `cpu_networks`, "gpu" and "straight" as in `gpu_networks`,
-            "plain" as in `networks`.
+        form: as in `backends`; "cpu" as in `cpu`, "gpu" and "straight" as in `gpu`, "plain" as in
+            `reference`.
 
     Returns:
-        What the network of `networks` returns.
+        What the network of `reference` returns.
     """
     form = form_of(form)
     if form == "cpu":
-        return cpu_networks.NETWORKS[stage](params, x)
+        return cpu.NETWORKS[stage](params, x)
     if form in ("gpu", "straight"):
-        return gpu_networks.run(stage, params, x)
+        return gpu.run(stage, params, x)
     # Loading flax takes 0.2 s, which detection is spared.
-    from mtcnn_jax.networks import NETWORKS
+    from mtcnn_jax.networks.reference import NETWORKS
 
     return NETWORKS[stage]().apply({"params": params}, x)

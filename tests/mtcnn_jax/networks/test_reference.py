@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mtcnn_jax import load_params
-from mtcnn_jax.layers import INPUT_SIZE, normalize
-from mtcnn_jax.networks import NETWORKS, PReLU
+from mtcnn_jax.networks.layers import INPUT_SIZE, normalize
+from mtcnn_jax.networks.reference import NETWORKS, PReLU
 
 PARAMETERS = {"pnet": 6_632, "rnet": 100_178, "onet": 389_040}
 

@@ -1,4 +1,4 @@
-"""The three networks arranged for a CPU; `networks` is the reference, this gives the same numbers.
+"""The three networks arranged for a CPU: the same numbers as `reference` gives.
 
 A convolution of three channels leaves most of a vector unit idle: as `lax.conv` it runs at 30 of
 the 470 GFLOP/s that two cores reach in a matrix product. Here two neighbouring columns of the
@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mtcnn_jax.layers import HEADS, pool
+from mtcnn_jax.networks.layers import HEADS, pool
 
 Params = Any
 
@@ -27,7 +27,7 @@ they stay in the cache. Of 1152 x 648 pixels it takes 46 ms in strips for 51, of
 
 
 def prelu(x: jax.Array, layer: Params) -> jax.Array:
-    """`networks.PReLU` with the slopes of `layer`."""
+    """`reference.PReLU` with the slopes of `layer`."""
     # As maxima and minima, which have to mind NaN, P-Net's first takes 0.5 ms for 0.2.
     return jnp.where(x > 0, x, layer["alpha"] * x)
 
@@ -154,7 +154,7 @@ def heads(
 
 
 def pnet(params: Params, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """`networks.PNet` on x [b, h, w, 3], a strip after the other where it is large."""
+    """`reference.PNet` on x [b, h, w, 3], a strip after the other where it is large."""
     count, height, width, _ = x.shape
     rows, columns = (-(-(side - 2) // 2) - 4 for side in (height, width))
     tall = STRIP // (2 * width)
@@ -191,7 +191,7 @@ def _pnet_at_once(params: Params, x: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def rnet(params: Params, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """`networks.RNet` on x [b, 24, 24, 3]."""
+    """`reference.RNet` on x [b, 24, 24, 3]."""
     x = first_layers(x, params["conv1"], params["prelu1"], window=3)
     x = pool(prelu(convolve(x, params["conv2"]), params["prelu2"]), 3)
     x = prelu(convolve(x, params["conv3"]), params["prelu3"]).reshape(x.shape[0], -1)
@@ -201,7 +201,7 @@ def rnet(params: Params, x: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def onet(params: Params, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """`networks.ONet` on x [b, 48, 48, 3]."""
+    """`reference.ONet` on x [b, 48, 48, 3]."""
     x = first_layers(x, params["conv1"], params["prelu1"], window=3)
     x = pool(prelu(convolve(x, params["conv2"]), params["prelu2"]), 3)
     x = pool(prelu(convolve(x, params["conv3"]), params["prelu3"]), 2)
