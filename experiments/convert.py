@@ -29,8 +29,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import app, flags
 
-from mtcnn_jax import layouts
-from mtcnn_jax.params import nest, parse_npz, save_params
+from mtcnn_jax.weights import formats
+from mtcnn_jax.weights.params import nest, parse_npz, save_params
 
 # What torch and joblib raise on files that are cut off, broken or not theirs.
 _READ_ERRORS = (
@@ -61,7 +61,7 @@ class Package(NamedTuple):
         read: The bytes of one file and the names of the stage's tensors -> name -> array.
     """
 
-    layout: layouts.Layout
+    layout: formats.Layout
     folder: pathlib.PurePosixPath
     ending: str
     modules: tuple[str, ...]
@@ -98,7 +98,7 @@ def _read_joblib(
 
 PACKAGES = {
     "facenet_pytorch": Package(
-        layouts.FACENET_PYTORCH,
+        formats.FACENET_PYTORCH,
         pathlib.PurePosixPath("facenet_pytorch/data"),
         ".pt",
         ("torch",),
@@ -106,7 +106,7 @@ PACKAGES = {
         _read_torch,
     ),
     "mtcnn": Package(
-        layouts.MTCNN,
+        formats.MTCNN,
         pathlib.PurePosixPath("mtcnn/assets/weights"),
         ".lz4",
         ("joblib", "lz4.frame"),
@@ -150,7 +150,7 @@ def read_weights(package: Package, path: str | os.PathLike) -> dict[str, np.ndar
 
 def _accepted(package: Package) -> str:
     name = package.folder.parts[0]
-    files = ", ".join(stage + package.ending for stage in layouts.STAGES)
+    files = ", ".join(stage + package.ending for stage in formats.STAGES)
     return (
         f"accepted: the installed folder {name}, a folder with {files}, the wheel {name}-*.whl, or "
         "an .npz file of the package's tensors"
@@ -172,7 +172,7 @@ def _in_folder(package: Package, path: pathlib.Path) -> dict[str, bytes]:
     """The three files in a folder, or below it where the package keeps them."""
     parts = package.folder.parts
     folders = [path.joinpath(*parts[start:]) for start in range(len(parts), -1, -1)]
-    names = {stage: stage + package.ending for stage in layouts.STAGES}
+    names = {stage: stage + package.ending for stage in formats.STAGES}
     for folder in folders:
         missing = [name for name in names.values() if not (folder / name).is_file()]
         if not missing:
@@ -188,7 +188,7 @@ def _in_folder(package: Package, path: pathlib.Path) -> dict[str, bytes]:
 def _in_wheel(
     package: Package, content: bytes, path: pathlib.Path, members: list[str]
 ) -> dict[str, bytes]:
-    names = {stage: f"{package.folder}/{stage}{package.ending}" for stage in layouts.STAGES}
+    names = {stage: f"{package.folder}/{stage}{package.ending}" for stage in formats.STAGES}
     if missing := [name for name in names.values() if name not in members]:
         raise FileNotFoundError(f"no {', '.join(missing)} in the wheel {str(path)!r}")
     try:
@@ -200,14 +200,14 @@ def _in_wheel(
 
 def _read_npz(package: Package, content: bytes, source: str) -> dict[str, np.ndarray]:
     tensors = parse_npz(content, source)
-    layout = layouts.recognise(tensors, source)
-    if layout not in (package.layout, layouts.OWN):
+    layout = formats.recognise(tensors, source)
+    if layout not in (package.layout, formats.OWN):
         others = [name for name, other in PACKAGES.items() if other.layout is layout]
         raise ValueError(
             f"{source} holds weights in the layout of {layout.title}, not of "
             f"{package.layout.title}; use --from={others[0]}"
         )
-    return layouts.to_own(tensors, source, layout=layout)
+    return formats.to_own(tensors, source, layout=layout)
 
 
 def _read_files(package: Package, files: Mapping[str, bytes], path: str) -> dict[str, np.ndarray]:
@@ -222,7 +222,7 @@ def _read_files(package: Package, files: Mapping[str, bytes], path: str) -> dict
                 f"{stage}{package.ending} of {path!r} cannot be read: {error}; wanted: the weights "
                 f"of {package.layout.title}, as it installs them"
             ) from error
-    return layouts.to_own(tensors, repr(path), layout=package.layout)
+    return formats.to_own(tensors, repr(path), layout=package.layout)
 
 
 def _import(module: str, package: Package) -> ModuleType:

@@ -13,8 +13,8 @@ from mtcnn_jax.detect import Faces, detect, detect_batch, detect_stages
 from mtcnn_jax.draw import draw_faces
 from mtcnn_jax.images import read_image
 from mtcnn_jax.memory import keep_memory, spare_mappings
-from mtcnn_jax.params import load_params, save_params
 from mtcnn_jax.warmup import warmup
+from mtcnn_jax.weights.params import load_params, save_params
 
 if TYPE_CHECKING:
     from mtcnn_jax.networks.reference import ONet, PNet, RNet

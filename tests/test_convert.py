@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from experiments import convert
-from mtcnn_jax import layouts
+from mtcnn_jax.weights import formats
 from tests import ROOT
 
 FACENET_PYTORCH, MTCNN = convert.PACKAGES["facenet_pytorch"], convert.PACKAGES["mtcnn"]
@@ -70,7 +70,7 @@ def pt_files(shared) -> dict[str, bytes]:
 
 
 def peer(shared, name, *, keep_names=False):
-    stages = {stage: {} for stage in layouts.STAGES}
+    stages = {stage: {} for stage in formats.STAGES}
     with np.load(shared / f"reference/cascade/{name}.npz") as archive:
         for tensor, array in archive.items():
             stage, _, rest = tensor.partition("/")
@@ -149,7 +149,7 @@ def test_exports_and_what_is_converted_already(shared, wanted):
 @pytest.mark.parametrize("module", ["joblib", "lz4.frame", "torch"])
 def test_a_missing_module_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch, module):
     package = FACENET_PYTORCH if module == "torch" else MTCNN
-    files = {stage + package.ending: b"" for stage in layouts.STAGES}
+    files = {stage + package.ending: b"" for stage in formats.STAGES}
     for path in (fill(tmp_path / "folder", files), wheel(tmp_path / "a.whl", package, files)):
         monkeypatch.setitem(sys.modules, module, None)
         assert_raises(

@@ -5,10 +5,10 @@ import jax
 import numpy as np
 import pytest
 
-from mtcnn_jax import layouts
 from mtcnn_jax.networks.layers import INPUT_SIZE
 from mtcnn_jax.networks.reference import NETWORKS
-from mtcnn_jax.params import check_params, load_params, nest, save_params
+from mtcnn_jax.weights import formats
+from mtcnn_jax.weights.params import check_params, load_params, nest, save_params
 
 PEERS = ("facenet_pytorch.npz", "ipazc.npz")
 
@@ -18,8 +18,8 @@ def tensors() -> dict[str, np.ndarray]:
     """Weights in the project's own layout, the value of each tensor its own."""
     rng = np.random.default_rng(0)
     return {
-        name: rng.normal(size=layouts.OWN.shape(name)).astype(np.float32)
-        for name in layouts.OWN.names
+        name: rng.normal(size=formats.OWN.shape(name)).astype(np.float32)
+        for name in formats.OWN.names
     }
 
 
@@ -55,8 +55,8 @@ def test_shapes_are_those_of_the_modules():
             "/".join([stage, *(key.key for key in path)]): leaf.shape
             for path, leaf in jax.tree_util.tree_leaves_with_path(variables["params"])
         }
-        own = [name for name in layouts.OWN.names if name.startswith(stage)]
-        assert {name: layouts.OWN.shape(name) for name in own} == shapes
+        own = [name for name in formats.OWN.names if name.startswith(stage)]
+        assert {name: formats.OWN.shape(name) for name in own} == shapes
 
 
 def test_save_and_load_give_back_every_tensor(tensors, tmp_path):
@@ -117,8 +117,8 @@ def test_first_dense_kernel_is_reordered_from_columns_first():
     )
     name = "rnet/dense4/kernel"
     for own in (
-        layouts.MTCNN.convert(name, kernel),
-        layouts.FACENET_PYTORCH.convert(name, kernel.T),
+        formats.MTCNN.convert(name, kernel),
+        formats.FACENET_PYTORCH.convert(name, kernel.T),
     ):
         np.testing.assert_allclose(features.reshape(-1) @ own, wanted, atol=1e-4)
 

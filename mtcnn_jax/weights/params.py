@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mtcnn_jax import layouts
+from mtcnn_jax.weights import formats
 
 Params = dict[str, Any]
 """Nested dictionaries, stage -> layer -> "kernel", "bias" or "alpha" -> float32 array."""
@@ -47,7 +47,7 @@ _ARCHIVE_ERRORS = (
 def load_params(
     path: str | os.PathLike | BinaryIO | None = None,
     *,
-    stages: Iterable[str] = layouts.STAGES,
+    stages: Iterable[str] = formats.STAGES,
 ) -> Params:
     """Loads parameters, checked.
 
@@ -72,10 +72,10 @@ def load_params(
         tensors, source = _read_bundled(), f"mtcnn_jax/{_BUNDLED}"
     else:
         tensors, source = read_npz(path)
-    layout = layouts.recognise(tensors, source)
-    others = tuple(f"{stage}/" for stage in layouts.STAGES if stage not in stages)
+    layout = formats.recognise(tensors, source)
+    others = tuple(f"{stage}/" for stage in formats.STAGES if stage not in stages)
     tensors = {name: array for name, array in tensors.items() if not name.startswith(others)}
-    own = layouts.to_own(tensors, source, layout=layout, stages=stages)
+    own = formats.to_own(tensors, source, layout=layout, stages=stages)
     return jax.tree.map(jnp.asarray, nest(own))
 
 
@@ -95,8 +95,8 @@ def save_params(path: str | os.PathLike, params: Params) -> None:
         ValueError: `path` is a directory, or the parameters are wrong (see `check_params`).
     """
     path = os.fspath(path)
-    present = [stage for stage in layouts.STAGES if isinstance(params, Mapping) and stage in params]
-    check_params(params, f"the parameters for {path!r}", stages=present or layouts.STAGES)
+    present = [stage for stage in formats.STAGES if isinstance(params, Mapping) and stage in params]
+    check_params(params, f"the parameters for {path!r}", stages=present or formats.STAGES)
     if os.path.isdir(path):
         raise ValueError(f"{path!r} is a directory; accepted: the path of the file to write")
     folder = os.path.dirname(os.path.abspath(path))
@@ -104,7 +104,7 @@ def save_params(path: str | os.PathLike, params: Params) -> None:
         raise FileNotFoundError(f"no such folder: {folder!r}, to write {path!r} in")
     tensors = _flatten(params)
     content = io.BytesIO()
-    np.savez(content, **{name: tensors[name] for name in layouts.OWN.names if name in tensors})
+    np.savez(content, **{name: tensors[name] for name in formats.OWN.names if name in tensors})
     with tempfile.TemporaryDirectory(dir=folder, prefix=".params-") as beside:
         # Opened here and not by tempfile, for the permissions that any new file gets.
         complete = os.path.join(beside, "complete.npz")
@@ -114,7 +114,7 @@ def save_params(path: str | os.PathLike, params: Params) -> None:
 
 
 def check_params(
-    params: Params, source: str = "params", *, stages: Iterable[str] = layouts.STAGES
+    params: Params, source: str = "params", *, stages: Iterable[str] = formats.STAGES
 ) -> None:
     """Checks that parameters are exactly those of the networks: names, shapes, float32, finite.
 
@@ -134,7 +134,7 @@ def check_params(
             f"{source} is a {type(params).__name__}; accepted: nested dictionaries of arrays, such "
             "as load_params gives"
         )
-    layouts.check_tensors(_flatten(params), source, stages=stages)
+    formats.check_tensors(_flatten(params), source, stages=stages)
 
 
 def read_npz(path: str | os.PathLike | BinaryIO) -> tuple[dict[str, np.ndarray], str]:
@@ -230,6 +230,6 @@ def _read_bundled() -> dict[str, np.ndarray]:
 
 def _check_stages(stages: Iterable[str]) -> tuple[str, ...]:
     stages = (stages,) if isinstance(stages, str) else tuple(stages)
-    if not stages or any(stage not in layouts.STAGES for stage in stages):
-        raise ValueError(f"stages are {stages}; accepted: at least one of {layouts.STAGES}")
+    if not stages or any(stage not in formats.STAGES for stage in stages):
+        raise ValueError(f"stages are {stages}; accepted: at least one of {formats.STAGES}")
     return stages
