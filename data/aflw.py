@@ -2,7 +2,7 @@
 
 The database's FaceImages, Faces, FaceRect, FeatureCoords and FeatureCoordTypes are read; pictures
 lie in a folder named after their `db_id` (`flickr/`). Points are in the order and geometry of
-`mtcnn_jax.boxes`; AFLW labels up to 21, of which the five are taken.
+`mtcnn_jax.cascade.boxes`; AFLW labels up to 21, of which the five are taken.
 """
 
 import os

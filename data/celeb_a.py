@@ -4,7 +4,7 @@ In the wild the manual folder holds `img_celeba.zip` (or the folder `img_celeba`
 unpacks to), `list_bbox_celeba.txt`, `list_landmarks_celeba.txt` and `list_eval_partition.txt`;
 aligned it holds `img_align_celeba.zip` (or its folder), `list_landmarks_align_celeba.txt` and the
 partition. Aligned pictures have no boxes of their own: `box_of_landmarks` makes them. Points are in
-the order and geometry of `mtcnn_jax.boxes`.
+the order and geometry of `mtcnn_jax.cascade.boxes`.
 """
 
 import pathlib

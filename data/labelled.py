@@ -29,7 +29,7 @@ def read_labels(path: str | os.PathLike) -> list[Labels]:
     """Reads labels, of WIDER FACE's format from a .txt file and COCO's from a .json file.
 
     COCO's crowds are ignored boxes; its key points are read where there are five for each face, in
-    the order of `mtcnn_jax.boxes`.
+    the order of `mtcnn_jax.cascade.boxes`.
 
     Raises:
         FileNotFoundError: if there is no such file.

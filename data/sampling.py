@@ -3,8 +3,8 @@
 A window is a NEGATIVE where its IoU with every face is below 0.3, a PART where its best is from 0.4
 to 0.65, a POSITIVE above 0.65; between 0.3 and 0.4 it is none. Boxes that the labels say to ignore
 make no sample, and a window that they cover by 0.3 or more, or that holds one of no area, is no
-negative. All of it is NumPy, with an explicit generator; the pixels are cut by `mtcnn_jax.crops`,
-as detection does.
+negative. All of it is NumPy, with an explicit generator; the pixels are cut by
+`mtcnn_jax.cascade.crops`, as detection does.
 """
 
 import functools
@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from mtcnn_jax import crops, pyramid
 from mtcnn_jax.canvas import canvas_shape, canvases_for_many
+from mtcnn_jax.cascade import crops, pyramid
 from mtcnn_jax.networks.layers import INPUT_SIZE
 from mtcnn_jax.samples import (
     CONTEXT,
@@ -253,7 +253,7 @@ def _cut_as_crops(image: np.ndarray, windows: np.ndarray, side: int) -> np.ndarr
 @functools.partial(jax.jit, static_argnames="side")
 def _crops(canvas, size, windows, count, *, side):
     """uint8 [n, side, side, 3]; of the windows [n, 4] only the first `count` are cut."""
-    pixels, shapes = crops.settled_mips(canvas, size, crops.mip_count(canvas.shape[:2], side))
+    pixels, shapes = crops.materialized_mips(canvas, size, crops.mip_count(canvas.shape[:2], side))
     chunk = CHUNK if jax.default_backend() == "cpu" else len(windows)
 
     def cut_chunk(number: jax.Array, patches: jax.Array) -> jax.Array:

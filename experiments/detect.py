@@ -29,7 +29,7 @@ from tqdm import tqdm
 
 import mtcnn_jax as mj
 from experiments.compilations import keep_compilations
-from mtcnn_jax.cascade import Params
+from mtcnn_jax.cascade.stages import Params
 
 ENDINGS = frozenset(
     ".avif .bmp .gif .jfif .jp2 .jpe .jpeg .jpg .mpo .pgm .png .pnm .ppm .tif .tiff .webp".split()

@@ -18,7 +18,7 @@ from experiments.detections import detect_pictures
 from experiments.evaluation import Result, Settings
 from experiments.fddb_protocol import Region, Roc
 from experiments.wider_predictions import log_odds
-from mtcnn_jax.cascade import Params
+from mtcnn_jax.cascade.stages import Params
 
 LONGEST = 450
 """Longest side of FDDB's pictures: what regions are clipped to where the pictures are not there."""

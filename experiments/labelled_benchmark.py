@@ -27,7 +27,7 @@ from experiments.average_precision import (
 from experiments.detections import detect_pictures
 from experiments.evaluation import Result, Settings
 from experiments.wider_benchmark import as_predictions, stem
-from mtcnn_jax.cascade import Params
+from mtcnn_jax.cascade.stages import Params
 
 MATCHED = 0.5
 SIZES = (0, 20, 40, 80, 160, math.inf)

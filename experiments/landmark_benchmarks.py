@@ -21,7 +21,7 @@ from experiments import landmark_error
 from experiments.detections import detect_pictures
 from experiments.evaluation import Result, Settings
 from experiments.landmark_error import Errors
-from mtcnn_jax.cascade import Params
+from mtcnn_jax.cascade.stages import Params
 
 PARTITIONS = ("validation", "test")
 

@@ -11,7 +11,7 @@ import mtcnn_jax as mj
 from data.records import Picture
 from experiments.average_precision import iou
 from experiments.stage_recall import LEFT
-from mtcnn_jax.cascade import Params
+from mtcnn_jax.cascade.stages import Params
 
 REASONS = {
     "pnet": "never proposed by P-Net",

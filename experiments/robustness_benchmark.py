@@ -10,7 +10,7 @@ from experiments.changes import CHANGES, Changed
 from experiments.detections import detect_pictures
 from experiments.evaluation import SMALLEST, Result, Settings
 from experiments.labelled_benchmark import open_pictures, score
-from mtcnn_jax.cascade import Params
+from mtcnn_jax.cascade.stages import Params
 
 REPORTED = ("ap_0.5", "recall", "false_positives_per_picture", "pictures", "faces")
 

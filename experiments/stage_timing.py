@@ -15,9 +15,10 @@ import numpy as np
 from jax.extend.core import jaxprs_in_params
 
 from experiments.timing import Times, finished, take_turns
-from mtcnn_jax import DetectConfig, atlas, cascade, crops, pyramid
+from mtcnn_jax import DetectConfig
 from mtcnn_jax.canvas import canvas_shape
-from mtcnn_jax.cascade import Params
+from mtcnn_jax.cascade import crops, packing, pyramid, stages
+from mtcnn_jax.cascade.stages import Params
 from mtcnn_jax.compiled import compiler_options
 from mtcnn_jax.detect import detect
 from mtcnn_jax.networks import reference
@@ -93,7 +94,7 @@ def time_stages(
     levels = pyramid.plan(
         shape, min_face_size=config.min_face_size, scale_factor=config.scale_factor
     )
-    groups = atlas.groups(levels, config.form)
+    groups = packing.groups(levels, config.form)
     count = crops.mip_count(shape, INPUT_SIZE["rnet"])
     depth = max(count, pyramid.mips_used(levels))
 
@@ -103,7 +104,7 @@ def time_stages(
     @jit
     def pictures(canvas, size):
         chain = crops.mip_chain(canvas, size, depth)
-        return [atlas.lay_out(chain, size, group)[0] for group in groups]
+        return [packing.lay_out(chain, size, group)[0] for group in groups]
 
     @jit
     def pnet(params, pictures):
@@ -112,12 +113,12 @@ def time_stages(
     @jit
     def scan(params, canvas, size):
         chain = crops.mip_chain(canvas, size, depth)
-        pixels, _ = crops.settled_mips(canvas, size, count)
-        return pixels, cascade.scan(params, chain, size, levels, config)
+        pixels, _ = crops.materialized_mips(canvas, size, count)
+        return pixels, stages.scan(params, chain, size, levels, config)
 
     pixels, cells = scan(params, canvas, size)
     shapes = tuple(tuple(-(-side // 2**mip) for side in shape) for mip in range(count))
-    propose = jit(lambda cells: cascade.propose(cells, config)[0])
+    propose = jit(lambda cells: stages.propose(cells, config)[0])
     windows = {"rnet": propose(cells)}
 
     def cut(name, pixels, size, boxes):
@@ -126,7 +127,7 @@ def time_stages(
 
     def refine(params, pixels, size, windows):
         cutter = functools.partial(cut, "rnet", pixels, size)
-        return cascade.refine(params, cutter, windows, config)[0]
+        return stages.refine(params, cutter, windows, config)[0]
 
     windows["onet"] = jit(refine)(params, pixels, size, windows["rnet"])
     made = pictures(canvas, size)
@@ -167,7 +168,7 @@ def time_stages(
         floors[f"{title} crops"] = (COPY, 2 * number * patches[0, 0].nbytes)
         floors[title] = (RATE, number * operations(name, _square(name)))
     matrix = jnp.ones((_SIDE, _SIDE), jnp.float32)
-    whole = jit(lambda params, canvas, size: cascade.detect_padded(params, canvas, size, config))
+    whole = jit(lambda params, canvas, size: stages.detect_padded(params, canvas, size, config))
     tasks[RATE] = functools.partial(jit(lambda a: a @ a), matrix)
     tasks[COPY] = functools.partial(jit(lambda a: a + 1), matrix)
     tasks["whole"] = functools.partial(whole, params, canvas, size)

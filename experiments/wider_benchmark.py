@@ -12,7 +12,7 @@ from experiments import stage_recall, wider_predictions, wider_protocol
 from experiments.average_precision import Example, pr_curve, with_smallest
 from experiments.detections import Found, detect_pictures
 from experiments.evaluation import SMALLEST, Result, Settings
-from mtcnn_jax.cascade import Params
+from mtcnn_jax.cascade.stages import Params
 
 
 def as_predictions(found: Found) -> np.ndarray:

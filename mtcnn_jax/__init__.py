@@ -6,7 +6,7 @@ faces = mj.detect(mj.load_params(), "photo.jpg")
 
 from typing import TYPE_CHECKING, Any
 
-from mtcnn_jax.cascade import Detections, detect_padded
+from mtcnn_jax.cascade.stages import Detections, detect_padded
 from mtcnn_jax.compiled import compiler_options
 from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.detect import Faces, detect, detect_batch, detect_stages

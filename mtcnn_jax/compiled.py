@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mtcnn_jax import cascade
+from mtcnn_jax.cascade import stages
 from mtcnn_jax.executables import kept
 from mtcnn_jax.networks.backends import form_of
 
@@ -34,7 +34,7 @@ def compiler_options() -> dict[str, str]:
 
 def _detect(params, canvas, size, config):
     """float32 [n + 1, 16]: the faces and, last, the overflow, in one copy from the device."""
-    found = cascade.detect_padded(params, canvas, size, config)
+    found = stages.detect_padded(params, canvas, size, config)
     columns = [found.boxes, found.scores[:, None], found.valid[:, None]]
     rows = jnp.concatenate([*columns, found.landmarks.reshape(-1, 10)], axis=1)
     return jnp.concatenate([rows, jnp.pad(found.overflow, (0, 13))[None]])
@@ -48,7 +48,7 @@ def unpacked(found: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _stages(params, canvas, size, config, *, until):
-    left, _, overflow = cascade.stages(params, canvas, size, config, until=until)
+    left, _, overflow = stages.run_stages(params, canvas, size, config, until=until)
     return left, overflow
 
 
@@ -57,8 +57,8 @@ def _over_pictures(function: Callable, *, many: bool) -> Callable:
 
     def over(params, canvases, sizes, config):
         if form_of(config.form) == "cpu":
-            # What is settled in a branch for one picture is not for several that share it: four
-            # took 98 ms each, 36 one after the other.
+            # What a branch computes once for one picture, it does not for several that share it:
+            # four took 98 ms each, 36 one after the other.
             one = functools.partial(function, params, config=config)
             return jax.lax.map(lambda picture: one(*picture), (canvases, sizes))
         return jax.vmap(function, (None, 0, 0, None))(params, canvases, sizes, config)

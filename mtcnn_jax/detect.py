@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mtcnn_jax.canvas import CANVASES, Canvases, by_canvas, canvas_shape
-from mtcnn_jax.cascade import Params
+from mtcnn_jax.cascade.stages import Params
 from mtcnn_jax.compiled import detector, staged, unpacked
 from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.images import read_image

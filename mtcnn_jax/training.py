@@ -9,7 +9,7 @@ import optax
 
 from mtcnn_jax import losses
 from mtcnn_jax.augment import augment, window_of
-from mtcnn_jax.boxes import iou
+from mtcnn_jax.cascade.boxes import iou
 from mtcnn_jax.networks.layers import INPUT_SIZE, normalize
 from mtcnn_jax.networks.reference import NETWORKS
 from mtcnn_jax.recipe import Params, Recipe, optimizer

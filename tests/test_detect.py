@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 import mtcnn_jax as mj
-from mtcnn_jax import cascade
 from mtcnn_jax.canvas import canvas_shape
+from mtcnn_jax.cascade import stages
 from mtcnn_jax.detect import _attempts, _placed, _run_all, _run_one
 from tests import ROOT
 
@@ -244,9 +244,9 @@ def test_random_sizes_compile_at_most_twelve_times(params, monkeypatch):
         traces.append(canvas.shape)
         zeros = jax.numpy.zeros((1, 10))
         overflow = jax.numpy.zeros(3, int)
-        return cascade.Detections(zeros[:, :4], zeros[:, 0], zeros, zeros[:, 0] > 0, overflow)
+        return stages.Detections(zeros[:, :4], zeros[:, 0], zeros, zeros[:, 0] > 0, overflow)
 
-    monkeypatch.setattr(cascade, "detect_padded", traced)
+    monkeypatch.setattr(stages, "detect_padded", traced)
     config = mj.DetectConfig(min_face_size=21.5)  # No other test's, or its traces would do here.
     rng = np.random.default_rng(0)
     for number in range(300):

@@ -10,7 +10,7 @@ from PIL import Image
 
 import mtcnn_jax as mj
 from experiments import detect
-from mtcnn_jax.boxes import iou
+from mtcnn_jax.cascade.boxes import iou
 from tests import ROOT
 
 PHOTO = ROOT / "docs" / "astronaut.jpg"

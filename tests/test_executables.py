@@ -180,7 +180,7 @@ def test_the_cascade_is_loaded_without_its_trace(place, params, street, monkeypa
     def refuse(*arguments):
         raise AssertionError("traced")
 
-    monkeypatch.setattr("mtcnn_jax.cascade.detect_padded", refuse)
+    monkeypatch.setattr("mtcnn_jax.cascade.stages.detect_padded", refuse)
     found = mj.detect(params, image, config)
     for one, other in zip(wanted, found, strict=True):
         np.testing.assert_array_equal(one, other)

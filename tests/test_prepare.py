@@ -194,7 +194,7 @@ def test_the_real_layout_is_read_whole(shared, tmp_path):
     manual = shared / "data" / "wider_face"
     prepare("wider_face", manual_dir=str(manual), data_dir=str(tmp_path))
     pictures = read_pictures("wider_face", split="validation", data_dir=str(tmp_path))
-    assert len(pictures) == 250
-    assert sum(len(picture.boxes) for picture in pictures) == 1850
+    assert len(pictures) == 550
+    assert sum(len(picture.boxes) for picture in pictures) == 5053
     assert sum(not len(picture.boxes) for picture in pictures) == 100
     assert read_image(pictures[0].encoded).ndim == 3

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from data import sampling
-from mtcnn_jax import crops, pyramid
+from mtcnn_jax.cascade import crops, pyramid
 from mtcnn_jax.networks.layers import INPUT_SIZE
 from mtcnn_jax.samples import LANDMARK, NEGATIVE, PART, POSITIVE
 

@@ -1,7 +1,7 @@
 """The forms that the cascade can be computed in: all give the same faces.
 
 "plain" is the reference. "cpu" arranges the networks for a CPU (`cpu`), and takes small
-levels of the pyramid through P-Net together (`atlas`). "gpu" asks for few and large operations,
+levels of the pyramid through P-Net together (`packing`). "gpu" asks for few and large operations,
 since what a GPU waits for in a single picture is the host: all levels go through P-Net together,
 suppression takes larger blocks, R-Net and O-Net more windows at a time. "straight" is "gpu" without
 a loop, each turn of which is such a wait, at capacities that most pictures keep to; what it leaves

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mtcnn_jax import DetectConfig, detect, detect_batch
-from tests.test_boxes import overlap
+from tests.mtcnn_jax.cascade.test_boxes import overlap
 
 
 def same(faces, wanted):

@@ -4,9 +4,10 @@ import jax
 import numpy as np
 import pytest
 
-from mtcnn_jax import DetectConfig, atlas, cascade, crops, pyramid
-from mtcnn_jax.atlas import groups, pack
+from mtcnn_jax import DetectConfig
 from mtcnn_jax.canvas import CANVASES
+from mtcnn_jax.cascade import crops, packing, pyramid, stages
+from mtcnn_jax.cascade.packing import groups, pack
 from mtcnn_jax.networks.backends import FORMS
 
 
@@ -41,9 +42,11 @@ def test_small_levels_go_together_on_a_cpu_and_all_on_a_gpu():
 
 @pytest.mark.parametrize("form", ["gpu", "cpu"])
 @pytest.mark.parametrize("size", [(97, 131), (100, 140)])
-def test_cells_over_the_atlas_are_those_over_the_levels(size, form, params, street, monkeypatch):
+def test_cells_over_packed_levels_are_those_over_the_levels(
+    size, form, params, street, monkeypatch
+):
     """The picture fills its canvas, whose levels have odd sides, or only a part of it."""
-    monkeypatch.setattr(atlas, "ALONE", 2000)
+    monkeypatch.setattr(packing, "ALONE", 2000)
     canvas = street[: max(97, size[0]), : max(131, size[1])]
     levels = pyramid.plan(canvas.shape[:2])
     assert any(level.shape[0] % 2 for level in levels)
@@ -52,7 +55,7 @@ def test_cells_over_the_atlas_are_those_over_the_levels(size, form, params, stre
     def scan(form):
         chain = crops.mip_chain(canvas, np.array((97, 131)), pyramid.mips_used(levels))
         config = DetectConfig(thresholds=(0.0, 0.0, 0.0), form=form)
-        return cascade.scan(params, chain, np.array((97, 131)), levels, config)
+        return stages.scan(params, chain, np.array((97, 131)), levels, config)
 
     assert len(groups(levels, form)) == {"gpu": 1, "cpu": 3}[form] < len(levels)
     plain, found = (jax.jit(scan, static_argnums=0)(each) for each in ("plain", form))

@@ -4,8 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from mtcnn_jax.voting import BLOCK, vote
-from tests.test_boxes import overlap, random_boxes
+from mtcnn_jax.cascade.voting import BLOCK, vote
+from tests.mtcnn_jax.cascade.test_boxes import overlap, random_boxes
 
 
 def mean_of_neighbours(boxes, values, weights, threshold):

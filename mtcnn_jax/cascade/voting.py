@@ -8,7 +8,7 @@ the paper.
 import jax
 import jax.numpy as jnp
 
-from mtcnn_jax import boxes as box_lib
+from mtcnn_jax.cascade import boxes as box_lib
 
 BLOCK = 256
 """Windows that are voted for together: memory is this times the number of windows."""

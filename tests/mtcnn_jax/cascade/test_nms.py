@@ -6,8 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from mtcnn_jax.nms import BLOCK, GPU_BLOCK, STEPS, nms, nms_in_steps
-from tests.test_boxes import overlap, random_boxes
+from mtcnn_jax.cascade.nms import BLOCK, GPU_BLOCK, STEPS, nms, nms_in_steps
+from tests.mtcnn_jax.cascade.test_boxes import overlap, random_boxes
 
 
 def greedy(boxes, valid, threshold, groups, *, smaller=False):
@@ -39,7 +39,7 @@ def test_equals_the_greedy_loop(mode, threshold, count, form):
 
 @pytest.mark.parametrize(("form", "block"), [("cpu", BLOCK), ("gpu", 128), ("gpu", GPU_BLOCK)])
 def test_equals_the_greedy_loop_over_several_blocks(form, block, monkeypatch):
-    monkeypatch.setattr("mtcnn_jax.nms.GPU_BLOCK", block)
+    monkeypatch.setattr("mtcnn_jax.cascade.nms.GPU_BLOCK", block)
     rng = np.random.default_rng(5)
     count = 2 * block + 37
     boxes, valid = random_boxes(rng, count), np.arange(count) < count - 20

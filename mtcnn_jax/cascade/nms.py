@@ -12,7 +12,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from mtcnn_jax import boxes as box_lib
+from mtcnn_jax.cascade import boxes as box_lib
 from mtcnn_jax.networks.backends import form_of
 
 BLOCK = 128

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mtcnn_jax.windows import Windows, compacted, keep_best
+from mtcnn_jax.cascade.windows import Windows, compacted, keep_best
 
 
 def windows(scores, valid):

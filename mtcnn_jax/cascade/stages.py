@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from mtcnn_jax import atlas, crops, pyramid
-from mtcnn_jax import boxes as box_lib
+from mtcnn_jax.cascade import boxes as box_lib
+from mtcnn_jax.cascade import crops, packing, pyramid
+from mtcnn_jax.cascade.nms import nms, nms_in_steps
+from mtcnn_jax.cascade.voting import vote
+from mtcnn_jax.cascade.windows import Windows, calibrated, compacted, keep_best, look_at, take
 from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.networks.backends import form_of
 from mtcnn_jax.networks.forward import forward
 from mtcnn_jax.networks.layers import INPUT_SIZE, STRIDE
-from mtcnn_jax.nms import nms, nms_in_steps
-from mtcnn_jax.voting import vote
-from mtcnn_jax.windows import Windows, calibrated, compacted, keep_best, look_at, take
 
 Params = Any
 """The parameters of the three networks: {"pnet": ..., "rnet": ..., "onet": ...}."""
@@ -54,8 +54,8 @@ def _outputs(
     form: str,
 ) -> Iterator[tuple[jax.Array, jax.Array]]:
     """P-Net's scores [r, c] and offsets [r, c, 4] over one level after the other."""
-    for group in atlas.groups(levels, form):
-        pixels, corners = atlas.lay_out(chain, size, group)
+    for group in packing.groups(levels, form):
+        pixels, corners = packing.lay_out(chain, size, group)
         logits, offsets = forward("pnet", params, pixels, form=form)
         scores = jax.nn.softmax(logits[0])[..., 1]
         for level, corner in zip(group, corners, strict=True):
@@ -210,7 +210,7 @@ def finish(
     return *faces, undecided
 
 
-def stages(
+def run_stages(
     params: Params,
     canvas: jax.Array,
     size: jax.Array,
@@ -236,7 +236,7 @@ def stages(
     levels = pyramid.plan(
         shape, min_face_size=config.min_face_size, scale_factor=config.scale_factor
     )
-    pixels, shapes = crops.settled_mips(canvas, size, max(count, pyramid.mips_used(levels)))
+    pixels, shapes = crops.materialized_mips(canvas, size, max(count, pyramid.mips_used(levels)))
     chain = crops.parted(pixels, shapes)
 
     def crops_of(name):
@@ -270,7 +270,7 @@ def detect_padded(
     Returns:
         Detections of capacity `config.capacities[2]`.
     """
-    left, landmarks, overflow = stages(params, canvas, size, config)
+    left, landmarks, overflow = run_stages(params, canvas, size, config)
     faces = left["onet"]
     boxes = box_lib.clip_boxes(faces.boxes, size)
     blank = ~faces.valid

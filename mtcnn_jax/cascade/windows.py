@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from mtcnn_jax import boxes as box_lib
+from mtcnn_jax.cascade import boxes as box_lib
 from mtcnn_jax.networks.backends import form_of
 from mtcnn_jax.networks.forward import forward
 from mtcnn_jax.networks.layers import HEADS

@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mtcnn_jax.barrier import settled
-from mtcnn_jax.crops import shares
+from mtcnn_jax.cascade.crops import shares
+from mtcnn_jax.cascade.materialize import materialize
 from mtcnn_jax.networks.layers import INPUT_SIZE, STRIDE
 
 WINDOW = INPUT_SIZE["pnet"]
@@ -110,7 +110,7 @@ def resample(chain: list[jax.Array], size: jax.Array, level: Level) -> jax.Array
     scale = level.scale * 2**level.mip
     mip = chain[level.mip]
     # A second pass that reads the first as it goes computes it anew for each of its five taps.
-    rows = settled(
+    rows = materialize(
         lambda: _resample(mip, extent[0], scale, level.shape[0], axis=0),
         (level.shape[0], *mip.shape[1:]),
         always=size[0] >= 0,

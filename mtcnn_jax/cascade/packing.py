@@ -1,7 +1,7 @@
 """Levels of a pyramid on one picture, so that P-Net runs once over them.
 
 Each level lies at even coordinates, in a slot of even sides: P-Net's stride is 2, so its cells over
-the atlas are the cells over the levels. Those that reach over the edge of a level, and see its
+the whole are the cells over the levels. Those that reach over the edge of a level, and see its
 neighbour, are none of the level's valid ones.
 """
 
@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from mtcnn_jax import pyramid
-from mtcnn_jax.barrier import settled
+from mtcnn_jax.cascade import pyramid
+from mtcnn_jax.cascade.materialize import materialize
 from mtcnn_jax.networks.backends import form_of
 from mtcnn_jax.networks.layers import normalize
 
@@ -98,4 +98,4 @@ def lay_out(
             whole = jax.lax.dynamic_update_slice(whole, part, (0, y, x, 0))
         return whole
 
-    return settled(picture, (1, *shape, 3), always=size[0] >= 0), corners
+    return materialize(picture, (1, *shape, 3), always=size[0] >= 0), corners

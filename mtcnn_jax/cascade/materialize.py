@@ -6,7 +6,9 @@ import jax
 import jax.numpy as jnp
 
 
-def settled(make: Callable[[], jax.Array], shape: tuple[int, ...], always: jax.Array) -> jax.Array:
+def materialize(
+    make: Callable[[], jax.Array], shape: tuple[int, ...], always: jax.Array
+) -> jax.Array:
     """What `make` gives, computed once.
 
     The compiler would rather compute a crop anew for every neighbourhood that reads of it, which

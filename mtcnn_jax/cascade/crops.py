@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mtcnn_jax.barrier import settled
+from mtcnn_jax.cascade.materialize import materialize
 from mtcnn_jax.networks.layers import normalize
 
 TAPS = (2, 3, 5)
@@ -22,11 +22,12 @@ TAPS = (2, 3, 5)
 less than 4 of them fit in."""
 
 SPARE = 512
-"""Pixels after the last of `settled_mips`: runs of a row are read whole, and may end behind it."""
+"""Pixels after the last of `materialized_mips`: runs of a row are read whole, and may end behind
+it."""
 
 LINE = 128
-"""Pixels of which each level of `settled_mips` takes whole lines: a picture of 640x480 is laid out
-so in 0.3 ms, pixel by pixel in 0.7."""
+"""Pixels of which each level of `materialized_mips` takes whole lines: a picture of 640x480 is laid
+out so in 0.3 ms, pixel by pixel in 0.7."""
 
 
 def halve(pixels: jax.Array, size: jax.Array) -> jax.Array:
@@ -98,7 +99,7 @@ def mip_count(shape: tuple[int, int], crop_size: int) -> int:
     return max(1, math.floor(math.log2(2 * max(shape) / crop_size)))
 
 
-def settled_mips(
+def materialized_mips(
     canvas: jax.Array, size: jax.Array, count: int
 ) -> tuple[jax.Array, tuple[tuple[int, int], ...]]:
     """`mip_chain`, computed once for all that reads it.
@@ -117,17 +118,17 @@ def settled_mips(
         return jnp.concatenate([*parts, jnp.zeros((SPARE // LINE, 3 * LINE))])
 
     shape = (_starts(shapes)[-1] + SPARE) // LINE, 3 * LINE
-    return settled(lines, shape, always=size[0] >= 0).reshape(-1, 3), shapes
+    return materialize(lines, shape, always=size[0] >= 0).reshape(-1, 3), shapes
 
 
 def _starts(shapes: tuple[tuple[int, int], ...]) -> np.ndarray:
-    """int [n + 1]: where each level of `settled_mips` begins, and where the last one ends."""
+    """int [n + 1]: where each level of `materialized_mips` begins, and where the last one ends."""
     lines = [0] + [-(-height * width // LINE) for height, width in shapes]
     return LINE * np.cumsum(lines)
 
 
 def parted(pixels: jax.Array, shapes: tuple[tuple[int, int], ...]) -> list[jax.Array]:
-    """The levels of `settled_mips`, each [h, w, 3], as `mip_chain` gives them."""
+    """The levels of `materialized_mips`, each [h, w, 3], as `mip_chain` gives them."""
     return [
         pixels[start : start + height * width].reshape(height, width, 3)
         for start, (height, width) in zip(_starts(shapes)[:-1], shapes, strict=True)
@@ -150,7 +151,8 @@ def crop_from(
     each of the crops', so windows of like sizes should go together.
 
     Args:
-        pixels: of `settled_mips`. Made once for all chunks of windows: it is a copy of the picture.
+        pixels: of `materialized_mips`. Made once for all chunks of windows: it is a copy of the
+            picture.
         level_shapes: height and width of each of its levels, `mip_count` of them; what lies in
             `pixels` after those is not read.
         size: int [2], height and width of the picture.
@@ -224,7 +226,7 @@ def crop_from(
                 total += found * row_weights[:, :, row, None]
             return total
 
-        lines = settled(runs, shape, always=size[0] >= 0).reshape(*shape[:2], run, 3)
+        lines = materialize(runs, shape, always=size[0] >= 0).reshape(*shape[:2], run, 3)
         columns = jnp.clip(columns - first, 0, run - 1)[:, None, :, :, None]
         total = 0
         for column in range(taps):

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from mtcnn_jax import boxes
+from mtcnn_jax.cascade import boxes
 
 
 def overlap(a, b, *, smaller=False):

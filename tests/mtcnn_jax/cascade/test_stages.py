@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mtcnn_jax import DetectConfig, detect_padded
-from tests.test_boxes import overlap
+from tests.mtcnn_jax.cascade.test_boxes import overlap
 
 CONFIG = DetectConfig(capacities=(1024, 256, 64))
 ALONE = dataclasses.replace(CONFIG, voting=1)

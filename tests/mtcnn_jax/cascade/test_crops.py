@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from mtcnn_jax import crops
+from mtcnn_jax.cascade import crops
 
 
 def mip(picture, level):
@@ -56,7 +56,7 @@ WINDOWS = np.array(
 
 def crop_windows(picture, size, windows, **options):
     count = crops.mip_count(picture.shape[:2], options["crop_size"])
-    pixels, shapes = crops.settled_mips(picture, size, count)
+    pixels, shapes = crops.materialized_mips(picture, size, count)
     return crops.crop_from(pixels, shapes, size, windows, **options)
 
 
@@ -104,9 +104,9 @@ def test_normalised_crops_by_hand():
 
 
 @pytest.mark.parametrize("shape", [(51, 37), (64, 128), (1, 5)])
-def test_the_parts_of_the_settled_mips_are_the_mips(shape):
+def test_the_parts_of_the_materialized_mips_are_the_mips(shape):
     picture = random_picture(*shape)
-    pixels, shapes = jax.jit(crops.settled_mips, static_argnums=2)(picture, np.array(shape), 4)
+    pixels, shapes = jax.jit(crops.materialized_mips, static_argnums=2)(picture, np.array(shape), 4)
     shapes = jax.tree.map(int, shapes)
     for level, part in enumerate(crops.parted(pixels, shapes)):
         np.testing.assert_allclose(part, mip(picture, level), atol=1e-3)

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from mtcnn_jax import crops, pyramid
+from mtcnn_jax.cascade import crops, pyramid
 
 
 def levels_of(picture, canvas_shape=None, **options):
