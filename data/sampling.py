@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from mtcnn_jax.canvas import canvas_shape, canvases_for_many
 from mtcnn_jax.cascade import crops, pyramid
 from mtcnn_jax.networks.layers import INPUT_SIZE
+from mtcnn_jax.runtime.buckets import canvas_shape, canvases_for_many
 from mtcnn_jax.samples import (
     CONTEXT,
     LANDMARK,

@@ -7,8 +7,8 @@ import jax
 import numpy as np
 
 from mtcnn_jax import DetectConfig
-from mtcnn_jax.canvas import by_canvas, canvases_for_many
 from mtcnn_jax.detect import detect_stages
+from mtcnn_jax.runtime.buckets import by_canvas, canvases_for_many
 
 MEMORY = 6 * 2**30
 """Bytes that an accelerator is to have for each canvas shape in progress: 16 pictures of 1024x768

@@ -16,14 +16,14 @@ from jax.extend.core import jaxprs_in_params
 
 from experiments.timing import Times, finished, take_turns
 from mtcnn_jax import DetectConfig
-from mtcnn_jax.canvas import canvas_shape
 from mtcnn_jax.cascade import crops, packing, pyramid, stages
 from mtcnn_jax.cascade.stages import Params
-from mtcnn_jax.compiled import compiler_options
 from mtcnn_jax.detect import detect
 from mtcnn_jax.networks import reference
 from mtcnn_jax.networks.forward import forward
 from mtcnn_jax.networks.layers import INPUT_SIZE
+from mtcnn_jax.runtime.buckets import canvas_shape
+from mtcnn_jax.runtime.compiled import compiler_options
 
 RATE, COPY = "matrix product", "copy"
 _SIDE = 2048

@@ -12,13 +12,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mtcnn_jax.canvas import CANVASES, Canvases, by_canvas, canvas_shape
 from mtcnn_jax.cascade.stages import Params
-from mtcnn_jax.compiled import detector, staged, unpacked
 from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.images import read_image
 from mtcnn_jax.networks.backends import BATCH_CHUNKS, STRAIGHT, form_of, goes_straight
 from mtcnn_jax.networks.layers import INPUT_SIZE
+from mtcnn_jax.runtime.buckets import CANVASES, Canvases, by_canvas, canvas_shape
+from mtcnn_jax.runtime.compiled import detector, staged, unpacked
 
 GROWTH = 4
 """How much larger the capacities get each time that a picture overflows them."""

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from mtcnn_jax.canvas import canvas_shape
 from mtcnn_jax.cascade.stages import Params
 from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.detect import detect, detect_batch
 from mtcnn_jax.networks.backends import goes_straight
+from mtcnn_jax.runtime.buckets import canvas_shape
 
 
 def warmup(

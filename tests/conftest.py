@@ -27,7 +27,7 @@ def _compilations_are_kept(request):
         patch.setenv("JAX_COMPILATION_CACHE_DIR", folder)  # Of the processes that tests start.
         jax.config.update("jax_compilation_cache_dir", folder)
         # Some tests put a stub in the cascade's place, which would be kept as well.
-        patch.setattr("mtcnn_jax.executables.folder", lambda: None)
+        patch.setattr("mtcnn_jax.runtime.executables.folder", lambda: None)
         yield
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from experiments import canvases
 from mtcnn_jax import DetectConfig
-from mtcnn_jax.canvas import CANVASES
+from mtcnn_jax.runtime.buckets import CANVASES
 
 
 @pytest.mark.parametrize("side_by_side", [1, 2])

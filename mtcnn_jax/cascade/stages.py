@@ -259,7 +259,7 @@ def detect_padded(
 ) -> Detections:
     """Detects the faces of a picture that lies in the first corner of a canvas.
 
-    A pure function of fixed shapes, for `jit` (with `compiled.compiler_options`) and `vmap`.
+    A pure function of fixed shapes, for `jit` (with `mtcnn_jax.compiler_options`) and `vmap`.
 
     Args:
         params: of all three networks.

@@ -5,7 +5,7 @@ the 470 GFLOP/s that two cores reach in a matrix product. Here two neighbouring 
 output come from four of the input in one go, which makes the first convolution one product with a
 kernel of [36, 2 * features] (each output has 27 taps of its 36), and the pooling after it a maximum
 over neighbours in memory. The later ones are left to `lax`, and are fast with
-`compiled.compiler_options`.
+`runtime.compiled.compiler_options`.
 """
 
 import functools

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from mtcnn_jax import DetectConfig
-from mtcnn_jax.canvas import CANVASES
 from mtcnn_jax.cascade import crops, packing, pyramid, stages
 from mtcnn_jax.cascade.packing import groups, pack
 from mtcnn_jax.networks.backends import FORMS
+from mtcnn_jax.runtime.buckets import CANVASES
 
 
 @pytest.mark.parametrize("shape", [*CANVASES, (12, 12), (13, 777), (1024, 4096)])

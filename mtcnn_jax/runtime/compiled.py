@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from mtcnn_jax.cascade import stages
-from mtcnn_jax.executables import kept
 from mtcnn_jax.networks.backends import form_of
+from mtcnn_jax.runtime.executables import kept
 
 _CPU_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
 """Leaves only matrix products to the library YNNPACK. It has convolutions too, by default, but runs

@@ -93,7 +93,7 @@ def _context() -> tuple | None:
 @functools.cache
 def _origin() -> str:
     """What is the same for all executables of a process: sources, versions and the machine."""
-    sources = sorted(pathlib.Path(__file__).parent.rglob("*.py"))
+    sources = sorted(pathlib.Path(__file__).parents[1].rglob("*.py"))
     device = jax.devices()[0]
     told = [
         *(path.name + path.read_text(encoding="utf-8") for path in sources),

@@ -12,7 +12,7 @@ import sys
 
 import jax
 
-from mtcnn_jax.executables import forget
+from mtcnn_jax.runtime.executables import forget
 
 # Parameters of mallopt(3), from the C library's malloc.h.
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8

@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 import mtcnn_jax as mj
-from mtcnn_jax.canvas import canvas_shape
 from mtcnn_jax.cascade import stages
 from mtcnn_jax.detect import _attempts, _placed, _run_all, _run_one
+from mtcnn_jax.runtime.buckets import canvas_shape
 from tests import ROOT
 
 QUICK = mj.DetectConfig(min_face_size=40)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import mtcnn_jax as mj
-from mtcnn_jax import compiled
+from mtcnn_jax.runtime import compiled
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import jax
 import pytest
 
 import mtcnn_jax as mj
-from mtcnn_jax import memory
+from mtcnn_jax.runtime import memory
 
 PROGRAM = """
 import ctypes, resource, sys

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import mtcnn_jax as mj
-from mtcnn_jax import compiled, executables
-from mtcnn_jax.executables import forget, kept
+from mtcnn_jax.runtime import compiled, executables
+from mtcnn_jax.runtime.executables import forget, kept
 
 FOLDER = executables.folder
 """As it is outside the suite."""

@@ -1,0 +1,9 @@
+"""What stands between the pure cascade and a process that calls it; README.md says why each does.
+
+In reading order:
+
+buckets: the few shapes that pictures are padded to.
+compiled: the cascade as jitted functions.
+executables: those kept on disk for the next process.
+memory: settings of the whole process, which the caller makes.
+"""
