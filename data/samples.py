@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mtcnn_jax.samples import KINDS, LANDMARK, NEGATIVE, PART, POSITIVE, Samples
+from mtcnn_jax.training.samples import KINDS, LANDMARK, NEGATIVE, PART, POSITIVE, Samples
 
 __all__ = [
     "KINDS",

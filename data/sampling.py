@@ -18,7 +18,7 @@ from PIL import Image
 from mtcnn_jax.cascade import crops, pyramid
 from mtcnn_jax.networks.layers import INPUT_SIZE
 from mtcnn_jax.runtime.buckets import canvas_shape, canvases_for_many
-from mtcnn_jax.samples import (
+from mtcnn_jax.training.samples import (
     CONTEXT,
     LANDMARK,
     NEGATIVE,
@@ -30,7 +30,7 @@ from mtcnn_jax.samples import (
 )
 
 NEGATIVE_BELOW = 0.3
-"""IoU with every face of a negative; the other bounds are in `mtcnn_jax.samples`."""
+"""IoU with every face of a negative; the other bounds are in `mtcnn_jax.training.samples`."""
 
 CAPACITY, CHUNK = 256, 16
 """Windows cut in one call at most, and together on a CPU, where those of one size cost less. A call

@@ -16,7 +16,7 @@ import numpy as np
 from absl import logging
 from orbax.checkpoint import v1 as ocp
 
-from mtcnn_jax.training import TrainState
+from mtcnn_jax.training.step import TrainState
 
 KEPT = 2
 """Checkpoints kept, the newest ones."""

@@ -22,9 +22,9 @@ from experiments.metrics import Clock, MetricsFile, mean_of, progress, replace_t
 from experiments.train_config import TrainConfig
 from experiments.validation import subset, validate
 from mtcnn_jax.networks.layers import INPUT_SIZE
-from mtcnn_jax.recipe import learning_rate
-from mtcnn_jax.samples import CONTEXT
-from mtcnn_jax.training import create_state, network_params, train_step, train_steps
+from mtcnn_jax.training.recipe import learning_rate
+from mtcnn_jax.training.samples import CONTEXT
+from mtcnn_jax.training.step import create_state, network_params, train_step, train_steps
 from mtcnn_jax.weights.params import load_params, save_params
 
 RESIDENT_SHARE = 0.4

@@ -34,7 +34,7 @@ from experiments.mine_config import MineConfig
 from experiments.validation import score
 from mtcnn_jax import DetectConfig, keep_memory, load_params, read_image, spare_mappings
 from mtcnn_jax.networks.layers import INPUT_SIZE
-from mtcnn_jax.samples import LANDMARK, NEGATIVE, PART, POSITIVE, Samples
+from mtcnn_jax.training.samples import LANDMARK, NEGATIVE, PART, POSITIVE, Samples
 
 SHARD = 256
 """Pictures between two saves."""

@@ -20,10 +20,10 @@ from experiments.compilations import keep_compilations
 from experiments.curves import save_curves
 from experiments.fit import Run
 from experiments.train_config import TrainConfig
-from mtcnn_jax.augment import AugmentConfig
-from mtcnn_jax.recipe import Recipe
 from mtcnn_jax.runtime.memory import keep_memory
-from mtcnn_jax.samples import POSITIVE_ABOVE
+from mtcnn_jax.training.augment import AugmentConfig
+from mtcnn_jax.training.recipe import Recipe
+from mtcnn_jax.training.samples import POSITIVE_ABOVE
 
 STAGES = ("pnet", "rnet", "onet")
 

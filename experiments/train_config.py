@@ -7,7 +7,7 @@ import jax
 
 from data.batches import shares
 from data.samples import KINDS, LANDMARK
-from mtcnn_jax.recipe import Recipe
+from mtcnn_jax.training.recipe import Recipe
 
 
 @dataclasses.dataclass(frozen=True)

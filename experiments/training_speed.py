@@ -8,9 +8,9 @@ import numpy as np
 from experiments.timing import Times, take_turns
 from experiments.train import AUGMENTS, DEFAULTS
 from mtcnn_jax.networks.layers import INPUT_SIZE
-from mtcnn_jax.recipe import Recipe
-from mtcnn_jax.samples import CONTEXT, Samples
-from mtcnn_jax.training import create_state, train_step, train_steps
+from mtcnn_jax.training.recipe import Recipe
+from mtcnn_jax.training.samples import CONTEXT, Samples
+from mtcnn_jax.training.step import create_state, train_step, train_steps
 
 STEPS = 10
 """Steps in one dispatch on an accelerator, as `experiments.fit` does; on a CPU it is one."""

@@ -4,7 +4,7 @@ import numpy as np
 
 from data.batches import gather, pools
 from data.samples import LANDMARK, NEGATIVE, PART, POSITIVE, Samples
-from mtcnn_jax.training import Params, Recipe, TrainState, eval_step
+from mtcnn_jax.training.step import Params, Recipe, TrainState, eval_step
 
 FALSE_POSITIVE_RATE = 0.01
 """Share of the negatives that may pass where recall is measured."""

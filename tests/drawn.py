@@ -5,7 +5,7 @@ import numpy as np
 
 from data.samples import LANDMARK, NEGATIVE, PART, POSITIVE, Samples, save_samples
 from mtcnn_jax.networks.layers import INPUT_SIZE
-from mtcnn_jax.training import create_state
+from mtcnn_jax.training.step import create_state
 
 FACE_POINTS = np.array([[0.3, 0.35], [0.7, 0.35], [0.5, 0.55], [0.35, 0.75], [0.65, 0.75]])
 

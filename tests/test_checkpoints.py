@@ -9,7 +9,7 @@ import pytest
 from absl import logging
 
 from experiments.checkpoints import checkpoint_steps, restore_checkpoint, save_checkpoint
-from mtcnn_jax.recipe import Recipe
+from mtcnn_jax.training.recipe import Recipe
 from tests.drawn import fill_state
 
 RECIPE = Recipe("pnet", 1000, ema_decay=0.9)

@@ -19,8 +19,8 @@ from experiments.fit import Run
 from experiments.metrics import read_metrics
 from experiments.train_config import TrainConfig
 from mtcnn_jax import load_params
-from mtcnn_jax.augment import AugmentConfig
-from mtcnn_jax.recipe import Recipe
+from mtcnn_jax.training.augment import AugmentConfig
+from mtcnn_jax.training.recipe import Recipe
 from tests import ROOT
 from tests.conftest import FLAGS
 from tests.drawn import draw_samples, save_drawn

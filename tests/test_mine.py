@@ -15,7 +15,7 @@ from experiments import mine
 from experiments.mine import MineConfig, mine_shard, mine_stage, picture_windows
 from mtcnn_jax import DetectConfig, load_params
 from mtcnn_jax.detect import detect_stages
-from mtcnn_jax.samples import LANDMARK, NEGATIVE, PART, POSITIVE
+from mtcnn_jax.training.samples import LANDMARK, NEGATIVE, PART, POSITIVE
 from tests.archives import write_wider
 from tests.test_sampling import area, overlap, shared
 

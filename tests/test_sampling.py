@@ -7,7 +7,7 @@ import pytest
 from data import sampling
 from mtcnn_jax.cascade import crops, pyramid
 from mtcnn_jax.networks.layers import INPUT_SIZE
-from mtcnn_jax.samples import LANDMARK, NEGATIVE, PART, POSITIVE
+from mtcnn_jax.training.samples import LANDMARK, NEGATIVE, PART, POSITIVE
 
 
 def shared(a, b):

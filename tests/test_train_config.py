@@ -6,7 +6,7 @@ import jax
 import pytest
 
 from experiments.train_config import TrainConfig
-from mtcnn_jax.recipe import Recipe
+from mtcnn_jax.training.recipe import Recipe
 
 
 def config(stage="onet", recipe=None, **changed):

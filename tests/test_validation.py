@@ -6,7 +6,7 @@ import pytest
 
 from data.samples import LANDMARK, NEGATIVE, PART, POSITIVE, Samples
 from experiments import validation
-from mtcnn_jax.recipe import Recipe
+from mtcnn_jax.training.recipe import Recipe
 from tests.drawn import draw_samples, fill_state
 
 NAN = float("nan")

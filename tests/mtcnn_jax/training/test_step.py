@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from data.batches import draw, gather, pools, shares
-from mtcnn_jax import training
 from mtcnn_jax.networks.layers import INPUT_SIZE
 from mtcnn_jax.networks.reference import NETWORKS
-from mtcnn_jax.recipe import Recipe
-from mtcnn_jax.samples import DROPPED, LANDMARK, NEGATIVE, PART, POSITIVE
-from mtcnn_jax.training import create_state, network_params, train_step
+from mtcnn_jax.training import step as training
+from mtcnn_jax.training.recipe import Recipe
+from mtcnn_jax.training.samples import DROPPED, LANDMARK, NEGATIVE, PART, POSITIVE
+from mtcnn_jax.training.step import create_state, network_params, train_step
 from tests.drawn import draw_samples, fill_state
 
 PLAIN = Recipe("pnet", 200, learning_rate=5e-3, warmup_steps=20, augment=None)

@@ -7,9 +7,9 @@ import jax
 import numpy as np
 import pytest
 
-from mtcnn_jax import augment as augment_lib
-from mtcnn_jax.augment import AugmentConfig, window_of
-from mtcnn_jax.samples import DROPPED, LANDMARK, NEGATIVE, PART, POSITIVE, Samples
+from mtcnn_jax.training import augment as augment_lib
+from mtcnn_jax.training.augment import AugmentConfig, window_of
+from mtcnn_jax.training.samples import DROPPED, LANDMARK, NEGATIVE, PART, POSITIVE, Samples
 
 OFF = AugmentConfig(**{field.name: 0.0 for field in dataclasses.fields(AugmentConfig)})
 SIDE, SIZE = 64, 48

@@ -6,8 +6,8 @@ import numpy as np
 import optax
 import pytest
 
-from mtcnn_jax import training
-from mtcnn_jax.recipe import Recipe, learning_rate, optimizer
+from mtcnn_jax.training import step as training
+from mtcnn_jax.training.recipe import Recipe, learning_rate, optimizer
 
 NAN, INF = float("nan"), float("inf")
 

@@ -8,10 +8,10 @@ import jax
 import optax
 import optax.contrib
 
-from mtcnn_jax import losses
-from mtcnn_jax.augment import AugmentConfig
 from mtcnn_jax.networks.layers import INPUT_SIZE
-from mtcnn_jax.samples import PART_FROM, POSITIVE_ABOVE
+from mtcnn_jax.training import losses
+from mtcnn_jax.training.augment import AugmentConfig
+from mtcnn_jax.training.samples import PART_FROM, POSITIVE_ABOVE
 
 Params = dict[str, Any]
 

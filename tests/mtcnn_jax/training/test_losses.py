@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mtcnn_jax import losses
-from mtcnn_jax.samples import DROPPED, LANDMARK, NEGATIVE, PART, POSITIVE
+from mtcnn_jax.training import losses
+from mtcnn_jax.training.samples import DROPPED, LANDMARK, NEGATIVE, PART, POSITIVE
 
 DIFFERENCE = np.array([0.2, -0.03, 0.01, 0.12], np.float32)
 

@@ -10,8 +10,8 @@ import math
 import jax
 import jax.numpy as jnp
 
-from mtcnn_jax.augment_config import AugmentConfig
-from mtcnn_jax.samples import (
+from mtcnn_jax.training.augment_config import AugmentConfig
+from mtcnn_jax.training.samples import (
     CONTEXT,
     DROPPED,
     LANDMARK,

@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from mtcnn_jax import losses
-from mtcnn_jax.augment import augment, window_of
 from mtcnn_jax.cascade.boxes import iou
 from mtcnn_jax.networks.layers import INPUT_SIZE, normalize
 from mtcnn_jax.networks.reference import NETWORKS
-from mtcnn_jax.recipe import Params, Recipe, optimizer
-from mtcnn_jax.samples import PART, POSITIVE, Samples
+from mtcnn_jax.training import losses
+from mtcnn_jax.training.augment import augment, window_of
+from mtcnn_jax.training.recipe import Params, Recipe, optimizer
+from mtcnn_jax.training.samples import PART, POSITIVE, Samples
 
 Metrics = dict[str, jax.Array]
 

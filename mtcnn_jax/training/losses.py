@@ -11,7 +11,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from mtcnn_jax.samples import LANDMARK, NEGATIVE, PART, POSITIVE
+from mtcnn_jax.training.samples import LANDMARK, NEGATIVE, PART, POSITIVE
 
 TASK_WEIGHTS = {"pnet": (1.0, 0.5, 0.5), "rnet": (1.0, 0.5, 0.5), "onet": (1.0, 0.5, 1.0)}
 """Weights of classification, box and landmarks in a network's loss (paper, equation 4)."""
