@@ -12,8 +12,8 @@ import sys
 import tensorflow_datasets as tfds
 from absl import app, flags
 
-from data.celeb_a import CelebAAligned, CelebAWild
-from data.wider_face import WiderFaceArchives
+from data.datasets.celeb_a import CelebAAligned, CelebAWild
+from data.datasets.wider_face import WiderFaceArchives
 
 BUILDERS = {
     "wider_face": WiderFaceArchives,

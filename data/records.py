@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow_datasets as tfds
 
+from data.landmark_boxes import box_of_landmarks
 from mtcnn_jax import read_image
 
 
@@ -72,8 +73,6 @@ _STOCK_POINTS = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
 
 def _from_stock_celeb(example: Mapping[str, Any]) -> Picture:
     """The stock set is the aligned one, without boxes; its names are not kept."""
-    from data.celeb_a import box_of_landmarks
-
     marks = example["landmarks"]
     points = [[marks[f"{name}_x"], marks[f"{name}_y"]] for name in _STOCK_POINTS]
     landmarks = np.array(points, np.float32)[None]

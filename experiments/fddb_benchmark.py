@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from data import fddb
+from data.datasets import fddb
 from experiments import fddb_protocol
 from experiments.detections import detect_pictures
 from experiments.evaluation import Result, Settings

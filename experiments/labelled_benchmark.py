@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 import mtcnn_jax as mj
-from data import labelled, records
+from data import records
+from data.datasets import labelled
 from data.records import Picture
 from experiments import coco_results, gallery, landmark_error, lost_faces, wider_predictions
 from experiments.average_precision import (

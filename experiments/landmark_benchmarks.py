@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from data import aflw, records
+from data import records
 from data.archives import Lines
+from data.datasets import aflw
 from data.records import Picture
 from experiments import landmark_error
 from experiments.detections import detect_pictures

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data import fddb
+from data.datasets import fddb
 from experiments import fddb_benchmark, fddb_protocol
 from experiments.evaluation import Settings
 

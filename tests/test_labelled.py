@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import mtcnn_jax as mj
-from data import labelled
+from data.datasets import labelled
 from experiments import coco_results, labelled_benchmark, lost_faces
 from experiments.average_precision import Example
 from experiments.evaluation import Settings

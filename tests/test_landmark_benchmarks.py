@@ -3,7 +3,8 @@ import types
 import numpy as np
 import pytest
 
-from data import aflw, records
+from data import records
+from data.datasets import aflw
 from data.records import Picture
 from experiments import landmark_benchmarks as benchmarks
 from experiments.evaluation import Settings

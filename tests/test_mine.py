@@ -17,7 +17,7 @@ from mtcnn_jax import DetectConfig, load_params
 from mtcnn_jax.detect import detect_stages
 from mtcnn_jax.training.samples import LANDMARK, NEGATIVE, PART, POSITIVE
 from tests.archives import write_wider
-from tests.test_sampling import area, overlap, shared
+from tests.data.test_sampling import area, overlap, shared
 
 CONFIG = MineConfig("drawn", negatives=12, positives=4, landmark_windows=3, jittered=20, balance=0)
 SIZE = (120, 160)

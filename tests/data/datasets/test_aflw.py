@@ -3,8 +3,8 @@ import sqlite3
 import numpy as np
 import pytest
 
-from data import aflw
 from data.archives import ArchiveError
+from data.datasets import aflw
 from mtcnn_jax import read_image
 from tests.archives import jpeg
 

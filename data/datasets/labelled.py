@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data.archives import ArchiveError
+from data.datasets.wider_face import ATTRIBUTES, parse_annotations
 from data.records import Picture
-from data.wider_face import ATTRIBUTES, parse_annotations
 
 _INVALID = ATTRIBUTES.index("invalid")
 

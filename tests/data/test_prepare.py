@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from data import archives as archives_lib
-from data.celeb_a import box_of_landmarks
+from data.landmark_boxes import box_of_landmarks
 from data.prepare import prepare
 from data.records import read_pictures
 from mtcnn_jax import read_image

@@ -1,0 +1,13 @@
+"""Code for data, never data. The command is `python -m data.prepare`.
+
+In reading order:
+
+archives: ZIPs and lists, with errors that name the line.
+datasets: a file for each data set: builders and readers.
+prepare: archives into prepared data sets.
+records: any prepared data set as one kind of record.
+landmark_boxes: boxes of faces that have only points.
+sampling: labelled windows of pictures, sorted into the kinds of samples.
+samples: samples as files.
+batches: which samples make a batch, and reading them ahead.
+"""
