@@ -28,8 +28,8 @@ from PIL import Image
 import mtcnn_jax as mj
 from experiments import benchmark_report
 from experiments.benchmark_config import QUICK, SECTIONS, BenchmarkConfig
-from experiments.command import run_command
-from experiments.compilations import keep_compilations
+from experiments.console.command import run_command
+from experiments.console.compilations import keep_compilations
 from experiments.peers import Peer, PeerError, PictureError, parse_pythons, start_peers
 from experiments.scenes import scene
 from experiments.stage_timing import time_stages

@@ -28,7 +28,7 @@ from absl import app, flags, logging
 from tqdm import tqdm
 
 import mtcnn_jax as mj
-from experiments.compilations import keep_compilations
+from experiments.console.compilations import keep_compilations
 from mtcnn_jax.cascade.stages import Params
 
 ENDINGS = frozenset(

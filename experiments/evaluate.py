@@ -31,8 +31,8 @@ from absl import app, flags
 import mtcnn_jax as mj
 from experiments import fddb_benchmark, plots, report
 from experiments.benchmarks import ALL, BENCHMARKS
-from experiments.command import run_command
-from experiments.compilations import keep_compilations
+from experiments.console.command import run_command
+from experiments.console.compilations import keep_compilations
 from experiments.evaluation import Result, Settings
 
 NUMBERS = ("min_face_size", "scale_factor", "voting", "curve_threshold")

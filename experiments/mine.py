@@ -28,12 +28,12 @@ from data import records, sampling
 from data.batches import gather
 from data.samples import concatenate, load_samples, merge_samples, save_samples
 from experiments.canvases import stages_by_canvas
-from experiments.command import run_command
-from experiments.compilations import keep_compilations
+from experiments.console.command import run_command
+from experiments.console.compilations import keep_compilations
 from experiments.mine_config import MineConfig
-from experiments.validation import score
 from mtcnn_jax import DetectConfig, keep_memory, load_params, read_image, spare_mappings
 from mtcnn_jax.networks.layers import INPUT_SIZE
+from mtcnn_jax.training.inference import score
 from mtcnn_jax.training.samples import LANDMARK, NEGATIVE, PART, POSITIVE, Samples
 
 SHARD = 256

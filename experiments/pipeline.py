@@ -7,11 +7,11 @@ from typing import Any
 from absl import logging
 
 from data import records
-from experiments import train
 from experiments.calibration import calibrate
-from experiments.curves import save_curves
-from experiments.fit import TrainConfig, fit
 from experiments.mine import MineConfig, mine_stage, stages_before
+from experiments.training.curves import save_curves
+from experiments.training.loop import TrainConfig, fit
+from experiments.training.settings import make_config, parse_settings
 from mtcnn_jax import load_params, read_image, save_params
 from mtcnn_jax.networks.layers import INPUT_SIZE
 
@@ -42,7 +42,7 @@ def plan_rounds(values: Any) -> list[list[TrainConfig]]:
     if values.rounds < 1:
         raise ValueError(f"--rounds={values.rounds}; accepted are whole numbers from 1 up")
     stages = tuple(INPUT_SIZE)
-    first = [train.make_config(values, stage, stages) for stage in stages]
+    first = [make_config(values, stage, stages) for stage in stages]
     plan = [first]
     for number in range(2, values.rounds + 1):
         later = []
@@ -82,7 +82,7 @@ def train_all(values: Any) -> pathlib.Path:
     plan = plan_rounds(values)
     windows = parse_windows(values.windows_per_picture)
     default = MineConfig(data_dir=values.data_dir, seed=values.seed)
-    mining = train.parse_settings("mine", values.mine, default)
+    mining = parse_settings("mine", values.mine, default)
     for dataset in filter(None, (mining.wider, mining.celeb)):
         for split in SPLITS:
             records.read_pictures(dataset, split=split, data_dir=mining.data_dir)

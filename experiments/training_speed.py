@@ -6,14 +6,14 @@ import jax
 import numpy as np
 
 from experiments.timing import Times, take_turns
-from experiments.train import AUGMENTS, DEFAULTS
+from experiments.training.settings import AUGMENTS, DEFAULTS
 from mtcnn_jax.networks.layers import INPUT_SIZE
 from mtcnn_jax.training.recipe import Recipe
 from mtcnn_jax.training.samples import CONTEXT, Samples
 from mtcnn_jax.training.step import create_state, train_step, train_steps
 
 STEPS = 10
-"""Steps in one dispatch on an accelerator, as `experiments.fit` does; on a CPU it is one."""
+"""Steps in one dispatch on an accelerator, as in training; on a CPU it is one."""
 
 
 def random_samples(stage: str, count: int) -> Samples:

@@ -1,14 +1,13 @@
-import dataclasses
 import io
-import types
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 from data import records
-from experiments import mine, pipeline, train
+from experiments import mine, pipeline
 from mtcnn_jax import load_params
+from tests.experiments.flag_values import flag_values
 
 
 def drawn(number, *, landmarks):
@@ -40,41 +39,10 @@ def read_drawn(dataset, *, split, data_dir):
     return [drawn(start + number, landmarks=dataset == "celeb_a_wild") for number in range(3)]
 
 
-def settings(workdir, **changed):
-    """What `train.define_flags` gives, without absl's global flags."""
-    recipe = {field: getattr(train.Recipe("onet", 1000), field) for field in train.OF_RECIPE}
-    run = {
-        field.name: field.default
-        for field in dataclasses.fields(train.TrainConfig)
-        if field.name in train.OF_RUN and field.name != "workdir"
-    }
-    own = {
-        "workdir": str(workdir),
-        "samples": "",
-        "steps": ["4", "6", "4"],
-        "batch_size": ["14"],
-        "learning_rate": None,
-        "face_iou": None,
-        "augment": "none",
-        "dropout": 0.0,
-        "ratio": "3:1:1:2",
-        "data_dir": "drawn",
-        "mine": "negatives=8,positives=4,landmark_windows=4",
-        "rounds": 1,
-        "windows_per_picture": [],
-        "warmup_steps": 1,
-        "log_every": 1,
-        "evaluate_every": 1,
-        "checkpoint_every": 1,
-        "scan_steps": 1,
-    }
-    return types.SimpleNamespace(**{**recipe, **run, **own, **changed})
-
-
 def test_the_whole_cascade_is_trained_in_rounds_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "read_pictures", read_drawn)
     monkeypatch.setattr(mine.os, "cpu_count", lambda: 1)  # No other process draws.
-    values = settings(tmp_path, rounds=2, windows_per_picture=["30", "10"])
+    values = flag_values(tmp_path, rounds=2, windows_per_picture=["30", "10"])
     weights = pipeline.train_all(values)
     assert weights == tmp_path / "weights.npz"
     params = load_params(weights)
@@ -106,12 +74,12 @@ def test_wrong_flags_are_named_before_anything_is_done(tmp_path, monkeypatch, ch
     monkeypatch.setattr(mine.os, "cpu_count", lambda: 1)  # No other process draws.
     workdir = tmp_path / "run"
     with pytest.raises(ValueError, match=match):
-        pipeline.train_all(settings(workdir, **changed))
+        pipeline.train_all(flag_values(workdir, **changed))
     assert not workdir.exists()
 
 
 def test_a_data_set_that_is_not_prepared_is_named_before_anything_is_done(tmp_path):
     workdir = tmp_path / "run"
     with pytest.raises(FileNotFoundError, match="no prepared wider_face"):
-        pipeline.train_all(settings(workdir, data_dir=str(tmp_path)))
+        pipeline.train_all(flag_values(workdir, data_dir=str(tmp_path)))
     assert not workdir.exists()

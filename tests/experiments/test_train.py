@@ -6,10 +6,11 @@ import sys
 import pytest
 
 from experiments import train
-from experiments.train import make_config, parse_augment, parse_ratio, pick
+from experiments.training import settings as train_settings
+from experiments.training.settings import STAGES, make_config, parse_augment, parse_ratio, pick
 from tests import ROOT
 from tests.drawn import save_drawn
-from tests.test_pipeline import settings
+from tests.experiments.flag_values import flag_values
 
 
 def command(*arguments):
@@ -78,7 +79,7 @@ def test_a_short_run_and_then_a_flag_that_is_wrong(tmp_path):
 )
 def test_wrong_flags_end_it_with_a_word(tmp_path, monkeypatch, capsys, changed, match):
     fine = {"stage": "onet", "steps": ["4"], "samples": "/none"}
-    values = settings(tmp_path / "run", **{**fine, **changed})
+    values = flag_values(tmp_path / "run", **{**fine, **changed})
     monkeypatch.setattr(train.flags, "FLAGS", values)
     assert train.main(["train"]) == 2
     told = capsys.readouterr()
@@ -92,7 +93,7 @@ def test_a_loss_that_is_no_number_ends_it_with_a_word(tmp_path, monkeypatch, cap
     samples = save_drawn(tmp_path / "samples", "pnet", each=2)
     small = {"steps": ["8"], "warmup_steps": 0, "batch_size": ["7"], "learning_rate": ["1e30"]}
     short = {"log_every": 1, "scan_steps": 1, "evaluate_every": 0, "checkpoint_every": 8}
-    values = settings(tmp_path, stage="pnet", samples=str(samples), **small, **short)
+    values = flag_values(tmp_path, stage="pnet", samples=str(samples), **small, **short)
     values.optimizer = "sgd"
     monkeypatch.setattr(train.flags, "FLAGS", values)
     assert train.main(["train"]) == 2
@@ -101,15 +102,15 @@ def test_a_loss_that_is_no_number_ends_it_with_a_word(tmp_path, monkeypatch, cap
 
 
 def test_words_that_are_no_flags_are_refused(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(train.flags, "FLAGS", settings(tmp_path / "run", stage="onet"))
+    monkeypatch.setattr(train.flags, "FLAGS", flag_values(tmp_path / "run", stage="onet"))
     assert train.main(["train", "onet"]) == 2
     assert "['onet'] is not part of a flag" in capsys.readouterr().err
 
 
 def test_numbers_are_one_for_all_stages_or_one_each():
-    stages = train.STAGES
+    stages = STAGES
     assert [pick("steps", None, stage, stages, int) for stage in stages] == [
-        train.DEFAULTS[stage]["steps"] for stage in stages
+        train_settings.DEFAULTS[stage]["steps"] for stage in stages
     ]
     assert [pick("steps", ["7"], stage, stages, int) for stage in stages] == [7, 7, 7]
     assert [pick("steps", ["1", "2", "3"], stage, stages, int) for stage in stages] == [1, 2, 3]
@@ -118,8 +119,8 @@ def test_numbers_are_one_for_all_stages_or_one_each():
 
 def test_an_optimiser_has_its_own_rates(tmp_path):
     def rates(**changed):
-        values = settings(tmp_path, **changed)
-        configs = [make_config(values, stage, train.STAGES) for stage in train.STAGES]
+        values = flag_values(tmp_path, **changed)
+        configs = [make_config(values, stage, STAGES) for stage in STAGES]
         return [config.recipe.learning_rate for config in configs]
 
     assert rates() == rates(optimizer="muon") == [0.01, 0.01, 0.003]
@@ -128,7 +129,7 @@ def test_an_optimiser_has_its_own_rates(tmp_path):
 
 
 def test_settings_of_augmentation():
-    default = train.AUGMENTS["onet"]
+    default = train_settings.AUGMENTS["onet"]
     assert parse_augment("none", "onet") is None
     assert parse_augment("default", "onet") == default
     found = parse_augment("grey=0,blur=0.75", "onet")
@@ -142,7 +143,7 @@ def test_a_ratio_is_four_numbers():
 
 
 def test_flags_reach_the_config(tmp_path):
-    values = settings(
+    values = flag_values(
         tmp_path,
         steps=["50", "60", "70"],
         face_iou=["0.65", "0.5", "0.4"],
@@ -151,7 +152,7 @@ def test_flags_reach_the_config(tmp_path):
         ratio="2:1:1:1",
         seed=4,
     )
-    pnet, rnet = (make_config(values, stage, train.STAGES) for stage in ("pnet", "rnet"))
+    pnet, rnet = (make_config(values, stage, STAGES) for stage in ("pnet", "rnet"))
     assert (pnet.recipe.steps, rnet.recipe.steps) == (50, 60)
     assert (pnet.recipe.face_iou, rnet.recipe.face_iou) == (0.65, 0.5)
     assert (pnet.recipe.dropout, rnet.recipe.dropout) == (0, 0.3)

@@ -17,10 +17,10 @@ from absl import logging
 
 from data.batches import Prefetch, draw, gather, pools
 from data.samples import Samples, load_samples
-from experiments.checkpoints import checkpoint_steps, restore_checkpoint, save_checkpoint
-from experiments.metrics import Clock, MetricsFile, mean_of, progress, replace_text, short
-from experiments.train_config import TrainConfig
-from experiments.validation import subset, validate
+from experiments.training.checkpoints import checkpoint_steps, restore_checkpoint, save_checkpoint
+from experiments.training.config import TrainConfig
+from experiments.training.metrics import Clock, MetricsFile, mean_of, progress, replace_text, short
+from experiments.training.validation import subset, validate
 from mtcnn_jax.networks.layers import INPUT_SIZE
 from mtcnn_jax.training.recipe import learning_rate
 from mtcnn_jax.training.samples import CONTEXT

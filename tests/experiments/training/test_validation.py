@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from data.samples import LANDMARK, NEGATIVE, PART, POSITIVE, Samples
-from experiments import validation
+from experiments.training import validation
+from mtcnn_jax.training import inference
 from mtcnn_jax.training.recipe import Recipe
 from tests.drawn import draw_samples, fill_state
 
@@ -88,20 +89,8 @@ def state():
     return fill_state(Recipe("pnet", 1000, ema_decay=0.5))
 
 
-def test_any_number_of_patches_is_run_in_chunks(state, monkeypatch):
-    samples = draw_samples("pnet", each=3)
-    monkeypatch.setattr(validation, "CHUNK", 8)
-    scores, offsets, points = validation.run(state.recipe, state.params, samples.patches)
-    assert (scores.shape, offsets.shape, points.shape) == ((21,), (21, 4), (21, 10))
-    one = validation.run(state.recipe, state.params, samples.patches[13:14])
-    np.testing.assert_allclose(one[0], scores[13:14], atol=1e-6)
-    alone = validation.score("pnet", state.params["pnet"], samples.patches)
-    np.testing.assert_allclose(alone, scores, atol=1e-6)
-    assert validation.score("pnet", state.params["pnet"], samples.patches[:0]).shape == (0,)
-
-
 def test_the_averaged_weights_are_validated(state, monkeypatch):
-    monkeypatch.setattr(validation, "CHUNK", 8)
+    monkeypatch.setattr(inference, "CHUNK", 8)
     samples = draw_samples("pnet", each=3)
     zero = state.replace(ema=jax.tree.map(np.zeros_like, state.ema))
     found = validation.validate(zero, samples)

@@ -4,12 +4,11 @@ import numpy as np
 
 from data.batches import gather, pools
 from data.samples import LANDMARK, NEGATIVE, PART, POSITIVE, Samples
-from mtcnn_jax.training.step import Params, Recipe, TrainState, eval_step
+from mtcnn_jax.training.inference import infer
+from mtcnn_jax.training.step import TrainState
 
 FALSE_POSITIVE_RATE = 0.01
 """Share of the negatives that may pass where recall is measured."""
-
-CHUNK = 512
 
 
 def subset(samples: Samples, per_kind: int) -> Samples:
@@ -71,25 +70,8 @@ def measure(
     return {name: value for name, value in metrics.items() if not np.isnan(value)}
 
 
-def run(recipe: Recipe, params: Params, patches: np.ndarray) -> tuple[np.ndarray, ...]:
-    """`eval_step` over any number of patches, `CHUNK` at a time."""
-    outputs = []
-    for start in range(0, len(patches), CHUNK):
-        part = patches[start : start + CHUNK]
-        padded = np.concatenate([part, np.zeros((CHUNK - len(part), *part.shape[1:]), np.uint8)])
-        outputs.append([np.asarray(out)[: len(part)] for out in eval_step(recipe, params, padded)])
-    return tuple(np.concatenate(parts) for parts in zip(*outputs, strict=True))
-
-
-def score(stage: str, params: Params, patches: np.ndarray) -> np.ndarray:
-    """float32 [n]: the score that a network with `params` gives to each patch's window."""
-    if not len(patches):
-        return np.zeros(0, np.float32)
-    return run(Recipe(stage, 1000), {stage: params}, patches)[0]
-
-
 def validate(state: TrainState, samples: Samples) -> dict[str, float]:
     """`measure` of the state's network (the averaged one where there is one) on samples."""
     params = state.params if state.ema is None else state.ema
-    outputs = run(state.recipe, params, samples.patches)
+    outputs = infer(state.recipe, params, samples.patches)
     return measure(samples.kinds, samples.boxes, samples.landmarks, *outputs)

@@ -5,7 +5,7 @@ import pathlib
 import jax
 import pytest
 
-from experiments.train_config import TrainConfig
+from experiments.training.config import TrainConfig
 from mtcnn_jax.training.recipe import Recipe
 
 

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from data.samples import LANDMARK, load_samples, save_samples
-from experiments import fit
-from experiments.checkpoints import checkpoint_steps
-from experiments.fit import Run
-from experiments.metrics import read_metrics
-from experiments.train_config import TrainConfig
+from experiments.training import loop
+from experiments.training.checkpoints import checkpoint_steps
+from experiments.training.config import TrainConfig
+from experiments.training.loop import Run
+from experiments.training.metrics import read_metrics
 from mtcnn_jax import load_params
 from mtcnn_jax.training.augment import AugmentConfig
 from mtcnn_jax.training.recipe import Recipe
@@ -30,8 +30,8 @@ STEPS = 24
 PROGRAM = """
 import sys
 import jax
-from experiments.fit import fit
-from tests.test_fit import make
+from experiments.training.loop import fit
+from tests.experiments.training.test_loop import make
 
 print(jax.local_device_count(), flush=True)
 fit(make(sys.argv[1], sys.argv[2]))
@@ -76,7 +76,7 @@ def samples(tmp_path_factory):
 def finished(tmp_path_factory, samples):
     """The folder of a run that went through."""
     config = make(samples, tmp_path_factory.mktemp("run"))
-    assert fit.fit(config) == config.weights
+    assert loop.fit(config) == config.weights
     return config
 
 
@@ -120,7 +120,7 @@ class TestFiles:
     def test_a_finished_run_started_again_is_left_as_it_is(self, finished):
         content = finished.weights.read_bytes()
         lines = (finished.folder / "metrics.jsonl").read_text()
-        assert fit.fit(finished) == finished.weights
+        assert loop.fit(finished) == finished.weights
         assert finished.weights.read_bytes() == content
         assert (finished.folder / "metrics.jsonl").read_text() == lines
 
@@ -183,14 +183,14 @@ def test_samples_kept_on_the_device_give_the_same_run(tmp_path, samples, finishe
     monkeypatch.setattr(Run, "resident", True)
     every = {"scan_steps": 10, "log_every": 10, "evaluate_every": 0, "checkpoint_every": 10}
     config = make(samples, tmp_path, **every)
-    fit.fit(config)
+    loop.fit(config)
     found = rows(config)
     assert [row["step"] for row in found] == [10, 20, 24]
     plain = [row["loss"] for row in rows(finished)]
     expected = [np.mean(plain[:10]), np.mean(plain[10:20]), np.mean(plain[20:])]
     np.testing.assert_allclose([row["loss"] for row in found], expected, rtol=1e-3)
     content = config.weights.read_bytes()
-    fit.fit(config)
+    loop.fit(config)
     assert config.weights.read_bytes() == content
 
 
@@ -203,9 +203,9 @@ def test_a_run_starts_from_given_weights(tmp_path, samples, finished):
 
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path, samples, monkeypatch):
     broken = {"loss": np.array(np.nan), "recall": np.array(0.0)}
-    monkeypatch.setattr(fit, "train_step", lambda state, batch: (state, broken))
+    monkeypatch.setattr(loop, "train_step", lambda state, batch: (state, broken))
     with pytest.raises(FloatingPointError, match="the loss of pnet is nan by step 1; a lower"):
-        fit.fit(make(samples, tmp_path))
+        loop.fit(make(samples, tmp_path))
 
 
 class TestBeforeTheFirstStep:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from absl import logging
 
-from experiments.checkpoints import checkpoint_steps, restore_checkpoint, save_checkpoint
+from experiments.training.checkpoints import checkpoint_steps, restore_checkpoint, save_checkpoint
 from mtcnn_jax.training.recipe import Recipe
 from tests.drawn import fill_state
 

@@ -8,7 +8,7 @@ import types
 import numpy as np
 import pytest
 
-from experiments import curves, metrics
+from experiments.training import curves, metrics
 
 
 def rows(path):

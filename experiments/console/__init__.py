@@ -1,0 +1,5 @@
+"""What the commands share.
+
+command: exit codes, and errors as one sentence.
+compilations: where compiled functions are kept between runs.
+"""

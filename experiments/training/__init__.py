@@ -1,0 +1,12 @@
+"""Training a stage, or all three: `python -m experiments.train`.
+
+In reading order:
+
+settings: a stage's config from the flags, and what the stages default to.
+config: a run of one stage, checked.
+loop: the run, going on where it was stopped.
+checkpoints: the one file that knows Orbax.
+metrics, curves: what a run tells while it goes on, written and drawn.
+validation: how well a network does on validation samples.
+pipeline: all three stages, with mining between them.
+"""
