@@ -72,7 +72,7 @@ def train(values: Any) -> None:
     keep_compilations()
     keep_memory()
     if values.stage == "all":
-        from experiments import pipeline  # It needs what reads the data sets.
+        from experiments.training import pipeline  # It needs what reads the data sets.
 
         pipeline.train_all(values)
         return

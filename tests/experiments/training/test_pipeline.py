@@ -5,7 +5,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from data import records
-from experiments import mine, pipeline
+from experiments.mining import shards
+from experiments.training import pipeline
 from mtcnn_jax import load_params
 from tests.experiments.flag_values import flag_values
 
@@ -41,7 +42,7 @@ def read_drawn(dataset, *, split, data_dir):
 
 def test_the_whole_cascade_is_trained_in_rounds_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "read_pictures", read_drawn)
-    monkeypatch.setattr(mine.os, "cpu_count", lambda: 1)  # No other process draws.
+    monkeypatch.setattr(shards.os, "cpu_count", lambda: 1)  # No other process draws.
     values = flag_values(tmp_path, rounds=2, windows_per_picture=["30", "10"])
     weights = pipeline.train_all(values)
     assert weights == tmp_path / "weights.npz"
@@ -71,7 +72,7 @@ def test_the_whole_cascade_is_trained_in_rounds_and_goes_on_where_it_stopped(tmp
 )
 def test_wrong_flags_are_named_before_anything_is_done(tmp_path, monkeypatch, changed, match):
     monkeypatch.setattr(records, "read_pictures", read_drawn)
-    monkeypatch.setattr(mine.os, "cpu_count", lambda: 1)  # No other process draws.
+    monkeypatch.setattr(shards.os, "cpu_count", lambda: 1)  # No other process draws.
     workdir = tmp_path / "run"
     with pytest.raises(ValueError, match=match):
         pipeline.train_all(flag_values(workdir, **changed))

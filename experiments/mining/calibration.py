@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from experiments.canvases import stages_by_canvas
+from experiments.mining.buckets import stages_by_canvas
 from mtcnn_jax import DetectConfig
 from mtcnn_jax.networks.layers import INPUT_SIZE
 

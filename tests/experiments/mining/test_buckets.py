@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import canvases
+from experiments.mining import buckets
 from mtcnn_jax import DetectConfig
 from mtcnn_jax.runtime.buckets import CANVASES
 
@@ -22,11 +22,11 @@ def test_each_canvas_is_looked_at_once_and_the_order_stays(side_by_side, monkeyp
         together.append(sorted(image.shape[:2] for image in images))
         return [{until: np.full((1, 5), image.shape[1], np.float32)} for image in images]
 
-    monkeypatch.setattr(canvases, "detect_stages", stages)
-    monkeypatch.setattr(canvases, "workers", lambda: side_by_side)
+    monkeypatch.setattr(buckets, "detect_stages", stages)
+    monkeypatch.setattr(buckets, "workers", lambda: side_by_side)
     sizes = [(100, 150), (300, 200), (90, 160), (320, 320)]
     images = [np.zeros((*size, 3), np.uint8) for size in sizes]
-    found = canvases.stages_by_canvas({}, images, DetectConfig(), until="pnet")
+    found = buckets.stages_by_canvas({}, images, DetectConfig(), until="pnet")
     assert [int(left["pnet"][0, 0]) for left in found] == [150, 200, 160, 320]
     assert sorted(together) == [[(90, 160), (100, 150)], [(300, 200), (320, 320)]]
 
@@ -39,4 +39,4 @@ def test_workers_follow_from_the_memory(platform, limit, wanted, monkeypatch):
     stats = None if limit is None else {"bytes_limit": limit}
     device = types.SimpleNamespace(platform=platform, memory_stats=lambda: stats)
     monkeypatch.setattr(jax, "local_devices", lambda: [device])
-    assert canvases.workers() == wanted
+    assert buckets.workers() == wanted

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from experiments import calibration
-from experiments.calibration import log_odds, operating_point, shift_bias
+from experiments.mining import calibration
+from experiments.mining.calibration import log_odds, operating_point, shift_bias
 
 
 def softmax(logits):

@@ -11,8 +11,9 @@ from PIL import Image
 from data import records
 from data.prepare import prepare
 from data.samples import Samples, load_samples
-from experiments import mine
-from experiments.mine import MineConfig, mine_shard, mine_stage, picture_windows
+from experiments.mining import shards
+from experiments.mining.config import MineConfig
+from experiments.mining.shards import mine_shard, mine_stage, picture_windows
 from mtcnn_jax import DetectConfig, load_params
 from mtcnn_jax.detect import detect_stages
 from mtcnn_jax.training.samples import LANDMARK, NEGATIVE, PART, POSITIVE
@@ -63,7 +64,7 @@ def choose(stage, one, **changed):
 
 
 class TestPictureWindows:
-    @pytest.mark.parametrize("stage", mine.STAGES)
+    @pytest.mark.parametrize("stage", shards.STAGES)
     def test_labels_are_those_of_the_faces_that_count(self, stage):
         one = picture(0)
         face, *others = one.boxes
@@ -97,7 +98,7 @@ class TestPictureWindows:
         assert sides.min() < 20
         assert sides.max() > 60
 
-    @pytest.mark.parametrize("stage", mine.STAGES)
+    @pytest.mark.parametrize("stage", shards.STAGES)
     def test_where_faces_may_be_unlabelled_there_are_landmark_samples_alone(self, stage):
         one = picture(0, exhaustive=False)
         windows = choose(stage, one)
@@ -120,7 +121,7 @@ class TestPictureWindows:
         assert len(near) == 2
         assert len(near & set(chosen)) == min(count, len(near))
 
-    @pytest.mark.parametrize("stage", mine.STAGES)
+    @pytest.mark.parametrize("stage", shards.STAGES)
     def test_larger_faces_get_more_windows_as_the_power_of_their_side_says(self, stage):
         boxes = np.array([[5, 5, 25, 25], [40, 30, 120, 110]], np.float32)
         one = picture(0)._replace(
@@ -142,7 +143,7 @@ class TestPictureWindows:
             ignored=np.zeros(0, bool),
             landmarks=np.zeros((0, 5, 2), np.float32),
         )
-        for stage in mine.STAGES:
+        for stage in shards.STAGES:
             windows = choose(stage, one)
             assert windows.kinds.tolist() == [NEGATIVE] * 12
 
@@ -155,14 +156,14 @@ class TestShard:
             asked.append((params, config.min_face_size, config.thresholds, until))
             return [{until: np.array([[1, 2, 31, 32, 0.9]], np.float32)} for _ in images]
 
-        monkeypatch.setattr(mine, "stages_by_canvas", stages)
+        monkeypatch.setattr(shards, "stages_by_canvas", stages)
         images = [np.zeros((*SIZE, 3), np.uint8)] * 2
-        assert [len(found) for found in mine.proposals("pnet", {}, images, CONFIG)] == [0, 0]
+        assert [len(found) for found in shards.proposals("pnet", {}, images, CONFIG)] == [0, 0]
         assert asked == []
-        found = mine.proposals("onet", "params", images, CONFIG)
+        found = shards.proposals("onet", "params", images, CONFIG)
         assert [windows.tolist() for windows in found] == [[[1, 2, 31, 32]]] * 2
         assert asked == [("params", 16, (0.5, 0.3, 0.0), "rnet")]
-        mine.proposals("rnet", "params", images, CONFIG)
+        shards.proposals("rnet", "params", images, CONFIG)
         assert asked[1][-1] == "pnet"
 
     def test_of_many_windows_the_best_are_proposed_and_nothing_is_warned_of(self):
@@ -171,14 +172,14 @@ class TestShard:
         looking = DetectConfig(min_face_size=16, thresholds=(0.0, 0.0, 0.0))
         every = detect_stages(params, [image], looking, until="pnet")[0]["pnet"]
         few = dataclasses.replace(config, proposed=8)
-        (found,) = mine.proposals("rnet", params, [image], few)
+        (found,) = shards.proposals("rnet", params, [image], few)
         assert len(every) > 16 == len(found)
         np.testing.assert_array_equal(found, every[:16, :4])
-        (found,) = mine.proposals("onet", params, [image], few)
+        (found,) = shards.proposals("onet", params, [image], few)
         assert len(found) <= 8
 
     def test_a_pictures_samples_do_not_depend_on_its_neighbours(self, monkeypatch):
-        monkeypatch.setattr(mine, "proposals", stub)
+        monkeypatch.setattr(shards, "proposals", stub)
         pictures = [(number, picture(number)) for number in range(3)]
         together = mine_shard("rnet", {}, pictures, CONFIG)
         alone = [mine_shard("rnet", {}, [pair], CONFIG) for pair in pictures]
@@ -189,7 +190,7 @@ class TestShard:
         assert not np.array_equal(other.boxes, together.boxes, equal_nan=True)
 
     def test_a_judge_keeps_hard_negatives_and_leaves_out_likely_faces(self, monkeypatch):
-        monkeypatch.setattr(mine, "proposals", stub)
+        monkeypatch.setattr(shards, "proposals", stub)
         pairs = [(0, picture(0))]
         config = dataclasses.replace(CONFIG, negatives=8, pool=4, hard=0.5, trim=0.9)
 
@@ -197,7 +198,7 @@ class TestShard:
             """The place in the list is the score: 0, 0.1, ..., 1 and again."""
             return (np.arange(len(patches)) % 11 / 10).astype(np.float32)
 
-        monkeypatch.setattr(mine, "score", score)
+        monkeypatch.setattr(shards, "score", score)
         pool = mine_shard("rnet", {}, pairs, dataclasses.replace(config, negatives=32))
         judged = mine_shard("rnet", {}, pairs, config, judge="judge")
         patches = pool.patches[pool.kinds == NEGATIVE]
@@ -227,13 +228,13 @@ class TestStage:
             return [picture(number, exhaustive=exhaustive) for number in range(5)]
 
         monkeypatch.setattr(records, "read_pictures", read)
-        monkeypatch.setattr(mine.os, "cpu_count", lambda: 1)  # No other process draws.
-        monkeypatch.setattr(mine, "proposals", stub)
-        monkeypatch.setattr(mine, "SHARD", 2)
+        monkeypatch.setattr(shards.os, "cpu_count", lambda: 1)  # No other process draws.
+        monkeypatch.setattr(shards, "proposals", stub)
+        monkeypatch.setattr(shards, "SHARD", 2)
 
     def test_going_on_gives_the_samples_of_an_unbroken_run(self, tmp_path, monkeypatch):
         whole = mine_stage(CONFIG, "rnet", {}, tmp_path / "whole")
-        shard, calls = mine.mine_shard, []
+        shard, calls = shards.mine_shard, []
 
         def count(stage, params, pictures, *rest):
             calls.append([number for number, _ in pictures])
@@ -241,7 +242,7 @@ class TestStage:
                 raise Interrupted
             return shard(stage, params, pictures, *rest)
 
-        monkeypatch.setattr(mine, "mine_shard", count)
+        monkeypatch.setattr(shards, "mine_shard", count)
         with pytest.raises(Interrupted):
             mine_stage(CONFIG, "rnet", {}, tmp_path / "broken")
         assert not (tmp_path / "broken").exists()
@@ -276,10 +277,10 @@ def test_pnets_samples_are_the_same_from_processes_as_from_one(tmp_path, monkeyp
     write_wider(tmp_path)
     prepare("wider_face", manual_dir=str(tmp_path), data_dir=str(tmp_path))
     config = MineConfig(str(tmp_path), celeb="", negatives=5, smallest_face=8)
-    monkeypatch.setattr(mine, "SHARD", 1)
+    monkeypatch.setattr(shards, "SHARD", 1)
     folders = []
     for processes in (1, 2):
-        monkeypatch.setattr(mine.os, "cpu_count", lambda processes=processes: processes)
+        monkeypatch.setattr(shards.os, "cpu_count", lambda processes=processes: processes)
         folders.append(mine_stage(config, "pnet", {}, tmp_path / str(processes)))
     assert len(load_samples(folders[0]).kinds) > 10
     for name in Samples._fields:

@@ -7,10 +7,12 @@ from typing import Any
 from absl import logging
 
 from data import records
-from experiments.calibration import calibrate
-from experiments.mine import MineConfig, mine_stage, stages_before
+from experiments.mining.calibration import calibrate
+from experiments.mining.config import MineConfig
+from experiments.mining.shards import mine_stage, stages_before
+from experiments.training.config import TrainConfig
 from experiments.training.curves import save_curves
-from experiments.training.loop import TrainConfig, fit
+from experiments.training.loop import fit
 from experiments.training.settings import make_config, parse_settings
 from mtcnn_jax import load_params, read_image, save_params
 from mtcnn_jax.networks.layers import INPUT_SIZE

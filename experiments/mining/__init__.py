@@ -1,0 +1,9 @@
+"""Samples for training: `python -m experiments.mine`.
+
+In reading order:
+
+config: what to make samples of, and how many.
+shards: a stage's samples, made and saved a shard of pictures at a time.
+buckets: detection in many pictures of many sizes.
+calibration: biases set so that the usual thresholds are good operating points.
+"""

@@ -1,0 +1,243 @@
+"""The samples of a stage, made and saved in shards of pictures.
+
+A run that was interrupted goes on with the first shard that is missing, and each picture's
+randomness follows from the seed and its number, so both give the same samples.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import multiprocessing
+import os
+import pathlib
+import shutil
+import warnings
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+
+import jax
+import numpy as np
+import tqdm
+
+from data import records, sampling
+from data.batches import gather
+from data.samples import concatenate, load_samples, merge_samples, save_samples
+from experiments.mining.buckets import stages_by_canvas
+from experiments.mining.config import MineConfig
+from mtcnn_jax import DetectConfig, read_image, spare_mappings
+from mtcnn_jax.networks.layers import INPUT_SIZE
+from mtcnn_jax.training.inference import score
+from mtcnn_jax.training.samples import LANDMARK, NEGATIVE, PART, POSITIVE, Samples
+
+SHARD = 256
+"""Pictures between two saves."""
+
+STAGES = tuple(INPUT_SIZE)
+
+
+def proposals(stage: str, params, images: list[np.ndarray], config: MineConfig) -> list[np.ndarray]:
+    """Windows [n, 4] of each picture that the stages before `stage` leave."""
+    if stage == "pnet":
+        return [np.zeros((0, 4), np.float32) for _ in images]
+    before = STAGES[STAGES.index(stage) - 1]
+    looking = DetectConfig(
+        min_face_size=config.min_face_size,
+        thresholds=(*config.thresholds, 0.0),
+        capacities=(16 * config.proposed, 2 * config.proposed, config.proposed),
+        retries=0,
+    )
+    with warnings.catch_warnings():
+        # That windows of low score are dropped is what `proposed` says.
+        warnings.filterwarnings("ignore", ".* went over the capacities ", UserWarning)
+        found = stages_by_canvas(params, images, looking, until=before)
+    return [stages[before][:, :4] for stages in found]
+
+
+def picture_windows(
+    stage: str,
+    picture: records.Picture,
+    size: tuple[int, int],
+    proposed: np.ndarray,
+    config: MineConfig,
+    rng: np.random.Generator,
+    *,
+    negatives: int,
+) -> sampling.Windows:
+    """The labelled windows chosen from one picture: proposed, random, and jittered faces."""
+    sides = picture.boxes[:, 2:] - picture.boxes[:, :2]
+    ignored = picture.ignored | (sides.max(axis=1, initial=0) < config.smallest_face)
+    faces = picture.boxes[~ignored]
+    larger = sides.max(axis=1, initial=1)[~ignored] / max(config.smallest_face, 1)
+    each = larger**config.balance
+    jittered = np.round(config.jittered * each).astype(int)
+    around = [
+        sampling.squares_around(faces, jittered, rng, shift=0.15, stretch=1.25),
+        sampling.squares_around(faces, jittered, rng, shift=0.35, stretch=1.5),
+    ]
+    if stage == "pnet" and picture.exhaustive:
+        smallest = config.min_face_size
+        around.append(sampling.random_squares(size, 4 * negatives, rng, smallest=smallest))
+        around.append(sampling.squares_around(faces, 4, rng, shift=0.9, stretch=2.5))
+    labelled = [
+        sampling.label(
+            windows, picture.boxes, ignored, picture.landmarks, exhaustive=picture.exhaustive
+        )
+        for windows in (proposed, np.concatenate(around))
+    ]
+    if not picture.exhaustive:
+        # Detected windows first, parts among them: faces lie 5% of the side higher in those than in
+        # squares about their boxes, and landmarks are read off parts too.
+        count = round(config.landmark_windows * each.sum())
+        points = sampling.as_landmarks(labelled[0], kinds=(POSITIVE, PART))
+        detected = sampling.choose(points, {LANDMARK: count}, rng)
+        left = {LANDMARK: count - len(detected.kinds)}
+        others = sampling.choose(sampling.as_landmarks(labelled[1]), left, rng)
+        return sampling.merge([detected, others])
+    # Half of the positives and parts are detected windows where there are enough of them.
+    count = round(config.positives * each.sum())
+    limits = {NEGATIVE: negatives, POSITIVE: count // 2, PART: count // 2}
+    detected = sampling.choose(labelled[0], limits, rng, balance=config.balance)
+    left = {kind: count - int((detected.kinds == kind).sum()) for kind in (POSITIVE, PART)}
+    if stage == "pnet":
+        left[NEGATIVE] = negatives
+    return sampling.merge([detected, sampling.choose(labelled[1], left, rng)])
+
+
+def mine_shard(
+    stage: str,
+    params,
+    pictures: list[tuple[int, records.Picture]],
+    config: MineConfig,
+    judge=None,
+) -> Samples:
+    """The samples of some numbered pictures; see `mine_stage` for the arguments."""
+
+    def make(row: int) -> Samples:
+        number, picture = pictures[row]
+        rng = np.random.default_rng([config.seed, STAGES.index(stage), number])
+        size = images[row].shape[:2]
+        negatives = config.negatives * (1 if judge is None else config.pool)
+        windows = picture_windows(
+            stage, picture, size, proposed[row], config, rng, negatives=negatives
+        )
+        samples = sampling.cut(images[row], windows, crop_size=INPUT_SIZE[stage])
+        if judge is not None and picture.exhaustive:
+            samples = gather(samples, _judged(stage, judge, samples, config, rng))
+        return samples
+
+    # What JAX cuts on a CPU fills the machine by itself, and P-Net's shards go to processes.
+    in_turn = stage == "pnet" or jax.default_backend() == "cpu"
+    with ThreadPoolExecutor(1 if stage == "pnet" else os.cpu_count()) as pool:
+        images = list(pool.map(lambda picture: read_image(picture[1].encoded), pictures))
+        proposed = proposals(stage, params, images, config)
+        apply = map if in_turn else pool.map
+        parts = list(apply(make, range(len(pictures))))
+    return concatenate(parts)
+
+
+def _judged(
+    stage: str, judge, samples: Samples, config: MineConfig, rng: np.random.Generator
+) -> np.ndarray:
+    """The indices of a picture's samples that stay: all but the negatives that are not chosen."""
+    negative = np.flatnonzero(samples.kinds == NEGATIVE)
+    scores = score(stage, judge, samples.patches[negative])
+    negative, scores = negative[scores <= config.trim], scores[scores <= config.trim]
+    order = negative[np.argsort(-scores, kind="stable")]
+    count = round(config.hard * config.negatives)
+    others = rng.permutation(order[count:])[: config.negatives - count]
+    kept = np.flatnonzero(samples.kinds != NEGATIVE)
+    return np.sort(np.concatenate([kept, order[:count], others]))
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """Pictures between two saves.
+
+    Attributes:
+        path: folder of their samples.
+        dataset: that they are of.
+        split: likewise.
+        members: their places in it.
+        first: the number that the data set's first picture has among those of all.
+    """
+
+    path: pathlib.Path
+    dataset: str
+    split: str
+    members: range
+    first: int
+
+    def mine(self, stage: str, config: MineConfig, pictures, params=None, judge=None) -> None:
+        """Makes and saves the samples; see `mine_stage` for the arguments."""
+        numbered = [(self.first + index, pictures[index]) for index in self.members]
+        save_samples(self.path, mine_shard(stage, params, numbered, config, judge), {})
+        spare_mappings()
+
+
+_opened = functools.lru_cache(maxsize=2)(records.read_pictures)
+
+
+def _mine_alone(shard: Shard, stage: str, config: MineConfig) -> None:
+    """`Shard.mine` in a process of its own."""
+    shard.mine(stage, config, _opened(shard.dataset, split=shard.split, data_dir=config.data_dir))
+
+
+def mine_stage(
+    config: MineConfig, stage: str, params, output: str, *, split: str = "train", judge=None
+) -> pathlib.Path:
+    """Makes the samples of one stage from one split of the data sets.
+
+    Args:
+        config: what to make samples of.
+        stage: "pnet", "rnet" or "onet".
+        params: of the stages before.
+        output: folder for the samples; one that is complete is left as it is.
+        split: "train" or "validation".
+        judge: parameters of `stage` itself from an earlier round, which choose the negatives.
+
+    Returns:
+        The folder.
+    """
+    output = pathlib.Path(output)
+    if (output / "samples.json").exists():
+        return output
+    folder = output.with_name(output.name + ".shards")
+    folder.mkdir(parents=True, exist_ok=True)
+    first, shards, opened = 0, [], {}
+    for dataset in filter(None, (config.wider, config.celeb)):
+        pictures = records.read_pictures(dataset, split=split, data_dir=config.data_dir)
+        opened[dataset] = pictures
+        count = min(len(pictures), config.limit or len(pictures))
+        for start in range(0, count, SHARD):
+            members = range(start, min(start + SHARD, count))
+            path = folder / f"{dataset}-{start:06d}"
+            shards.append(Shard(path, dataset, split, members, first))
+        first += count
+    left = [shard for shard in shards if not shard.path.exists()]
+    # Pillow is called for each of P-Net's windows, which keeps the interpreter: two threads took as
+    # long as one.
+    alone = stage == "pnet" and judge is None
+    workers = min(os.cpu_count() or 1, len(left)) if alone else 1
+    with contextlib.ExitStack() as stack:
+        bar = tqdm.tqdm(desc=f"{stage} {split}", total=len(shards), unit="shard")
+        stack.enter_context(bar).update(len(shards) - len(left))
+        if workers > 1:
+            context = multiprocessing.get_context("spawn")
+            pool = ProcessPoolExecutor(workers, mp_context=context)
+            stack.callback(pool.shutdown, cancel_futures=True)
+            running = [pool.submit(_mine_alone, shard, stage, config) for shard in left]
+            for future in as_completed(running):
+                future.result()
+                bar.update()
+        else:
+            for shard in left:
+                shard.mine(stage, config, opened[shard.dataset], params, judge)
+                bar.update()
+    info = {"stage": stage, "split": split, **dataclasses.asdict(config)}
+    merge_samples(output, [load_samples(shard.path) for shard in shards], info)
+    shutil.rmtree(folder)
+    return output
+
+
+def stages_before(stage: str) -> tuple[str, ...]:
+    """The stages whose weights proposing windows for `stage` takes."""
+    return STAGES[: STAGES.index(stage)]
