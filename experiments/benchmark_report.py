@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from experiments.report import table
+from experiments.console.markdown import table
 
 
 def _ms(times: dict[str, Any]) -> str:

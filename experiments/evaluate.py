@@ -29,11 +29,12 @@ from typing import Any
 from absl import app, flags
 
 import mtcnn_jax as mj
-from experiments import fddb_benchmark, plots, report
-from experiments.benchmarks import ALL, BENCHMARKS
 from experiments.console.command import run_command
 from experiments.console.compilations import keep_compilations
-from experiments.evaluation import Result, Settings
+from experiments.evaluation.benchmarks import fddb
+from experiments.evaluation.benchmarks.registry import ALL, BENCHMARKS
+from experiments.evaluation.reports import plots, tables
+from experiments.evaluation.settings import Result, Settings
 
 NUMBERS = ("min_face_size", "scale_factor", "voting", "curve_threshold")
 """Of `Settings`, each with a flag of its name."""
@@ -78,9 +79,9 @@ def values_of(results: Results, settings: Settings) -> dict[str, dict[str, Any]]
         if columns
     }
     if "fddb" in values and settings.curves_dir:
-        published = fddb_benchmark.read_published(settings.curves_dir)
+        published = fddb.read_published(settings.curves_dir)
         for name, curves in published.items():
-            values["fddb"][f"{name} (published)"] = fddb_benchmark.published_summary(curves)
+            values["fddb"][f"{name} (published)"] = fddb.published_summary(curves)
     return values
 
 
@@ -95,12 +96,12 @@ def write(results: Results, settings: Settings) -> None:
         shown = {"benchmark": benchmark, **next(iter(columns.values())).values}
     text = json.dumps(shown, indent=2, allow_nan=False)
     (output / "results.json").write_text(text + "\n", encoding="utf-8")
-    (output / "report.md").write_text(report.markdown(values), encoding="utf-8")
+    (output / "report.md").write_text(tables.markdown(values), encoding="utf-8")
     columns = results.get("fddb", {})
     for name, result in columns.items():
         folder = output if len(columns) == 1 else output / "roc" / name
         folder.mkdir(parents=True, exist_ok=True)
-        fddb_benchmark.write_roc(folder, result.roc)
+        fddb.write_roc(folder, result.roc)
 
 
 def draw(results: Results, settings: Settings) -> None:
@@ -205,7 +206,7 @@ def evaluate_all(values: Any) -> None:
         keep_compilations()
         mj.keep_memory()
         results = evaluate(settings, benchmarks, parse_weights(values.weights))
-    print(report.markdown(values_of(results, settings)))
+    print(tables.markdown(values_of(results, settings)))
 
 
 def main(argv: list[str]) -> int:

@@ -8,9 +8,10 @@ from PIL import Image
 
 import mtcnn_jax as mj
 from data.datasets import labelled
-from experiments import coco_results, labelled_benchmark, lost_faces
-from experiments.average_precision import Example
-from experiments.evaluation import Settings
+from experiments.evaluation import coco_results, lost_faces
+from experiments.evaluation.benchmarks import labelled as benchmark
+from experiments.evaluation.protocols.average_precision import Example
+from experiments.evaluation.settings import Settings
 from tests import archives
 
 POINTS = [12, 20, 2, 18, 20, 2, 15, 24, 1, 12, 28, 2, 18, 28, 2]
@@ -101,7 +102,7 @@ class TestScore:
     ]
 
     def test_by_hand(self):
-        values = labelled_benchmark.score(20, self.examples, 0.7).values
+        values = benchmark.score(20, self.examples, 0.7).values
         assert values["faces"] == 2 and values["pictures"] == 2
         assert values["recall"] == 0.5 and values["false_positives_per_picture"] == 0.5
         # Right, wrong, right (IoU 0.8), wrong.
@@ -113,12 +114,12 @@ class TestScore:
         assert sizes["160 and more"] == {"faces": 0, "recall": None}
 
     def test_missed_and_false(self):
-        missed, false = labelled_benchmark.missed_and_false(self.examples)
+        missed, false = benchmark.missed_and_false(self.examples)
         assert [one.tolist() for one in missed] == [[2], []]
         assert [one.tolist() for one in false] == [[1], [0]]
 
     def test_no_faces_at_all_can_be_written_as_json(self):
-        values = labelled_benchmark.score(20, self.examples[1:], 0.7).values
+        values = benchmark.score(20, self.examples[1:], 0.7).values
         assert values["recall"] is None and values["ap_0.5"] is None
         json.dumps(values, allow_nan=False)
 
@@ -142,9 +143,9 @@ class TestRun:
                 boxes=boxes[:0], scores=np.float32([]), landmarks=np.zeros((0, 5, 2)), seconds=0.7
             ),
         ]  # fmt: skip
-        monkeypatch.setattr(labelled_benchmark, "detect_pictures", lambda *_, **__: found)
+        monkeypatch.setattr(benchmark, "detect_pictures", lambda *_, **__: found)
         monkeypatch.setattr(lost_faces, "reasons", lambda *_: [[], ["rnet"]])
-        values = labelled_benchmark.run(settings, "w", {}).values
+        values = benchmark.run(settings, "w", {}).values
         assert values["recall"] == 0.5 and values["false_positives_per_picture"] == 0.5
         assert values["lost"] == {"pnet": 0, "rnet": 1, "onet": 0, "nms": 0}
         # All five points 3 pixels off, eyes 6 apart; the other face lacks a point.
@@ -155,13 +156,13 @@ class TestRun:
             with Image.open(tmp_path / "out" / "examples" / "w" / f"{name}.png") as shown:
                 assert shown.size == (128, 142)
         written = tmp_path / "out" / "predictions" / "w" / "labelled"
-        again = labelled_benchmark.from_predictions(settings, written).values
+        again = benchmark.from_predictions(settings, written).values
         assert again["ap_0.5"] == values["ap_0.5"] and again["recall"] == 0.5
 
     def test_coco_results(self, settings, tmp_path):
         entries = [{"image_id": 9, "bbox": [0, 0, 20, 40], "score": 0.4}]
         (tmp_path / "found.json").write_text(json.dumps(entries))
-        values = labelled_benchmark.from_predictions(settings, tmp_path / "found.json").values
+        values = benchmark.from_predictions(settings, tmp_path / "found.json").values
         assert values["recall"] == 0.5 and values["ap_0.7"] == 0.5
 
     @pytest.mark.parametrize(
@@ -184,4 +185,4 @@ class TestRun:
     def test_names_that_predictions_cannot_tell_apart(self, tmp_path):
         pictures = [types.SimpleNamespace(name=name) for name in ("x/a.jpg", "x/a.png")]
         with pytest.raises(ValueError, match="x/a.jpg and x/a.png differ in their ending alone"):
-            labelled_benchmark.stems(pictures)
+            benchmark.stems(pictures)

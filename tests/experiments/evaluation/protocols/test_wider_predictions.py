@@ -3,7 +3,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from experiments import wider_predictions as files
+from experiments.evaluation.protocols import wider_predictions as files
 
 BOXES = np.array([[466.7, 347.9, 23.5, 34.9, 0.99021], [27.2, -4, 27, 39.1, -3.25]])
 

@@ -6,8 +6,8 @@ import pytest
 from data import records
 from data.datasets import aflw
 from data.records import Picture
-from experiments import landmark_benchmarks as benchmarks
-from experiments.evaluation import Settings
+from experiments.evaluation.benchmarks import landmarks as benchmarks
+from experiments.evaluation.settings import Settings
 
 FACE = np.array([[10, 10], [30, 10], [20, 20], [12, 30], [28, 30]], np.float32)
 BOX = np.array([5, 0, 35, 40], np.float32)

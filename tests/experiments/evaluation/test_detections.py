@@ -5,7 +5,7 @@ import pytest
 
 import mtcnn_jax as mj
 from data.records import Picture
-from experiments import detections
+from experiments.evaluation import detections
 from tests.archives import jpeg
 
 PARAMS = {"pnet": {"conv1": {"bias": np.zeros(3, np.float32)}}}

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from data.datasets import fddb
-from experiments import fddb_protocol
-from experiments.detections import detect_pictures
-from experiments.evaluation import Result, Settings
-from experiments.fddb_protocol import Region, Roc
-from experiments.wider_predictions import log_odds
+from data.datasets import fddb as dataset
+from experiments.evaluation.detections import detect_pictures
+from experiments.evaluation.protocols import fddb as protocol
+from experiments.evaluation.protocols.fddb import Region, Roc
+from experiments.evaluation.protocols.wider_predictions import log_odds
+from experiments.evaluation.settings import Result, Settings
 from mtcnn_jax.cascade.stages import Params
 
 LONGEST = 450
@@ -37,7 +37,7 @@ def read_detections(source: str | pathlib.Path, names: Mapping[str, Any]) -> dic
         ValueError: naming file and line, if a line is malformed or a picture unknown or named
             twice; or if a picture is missing.
     """
-    blocks = fddb.read_blocks(source, (5, 6))
+    blocks = dataset.read_blocks(source, (5, 6))
     for name, block in blocks.items():
         if name not in names:
             raise ValueError(f"{block.place}: {name} is no picture of the ground truth")
@@ -61,13 +61,13 @@ def write_detections(path: pathlib.Path, detections: Mapping[str, np.ndarray]) -
 
 def as_region(row: np.ndarray, size: tuple[int, int]) -> Region:
     """The pixels of a detection, a rectangle of 5 numbers or an ellipse of 6."""
-    make = fddb_protocol.rectangle if len(row) == 5 else fddb_protocol.ellipse
+    make = protocol.rectangle if len(row) == 5 else protocol.ellipse
     return make(*row[:-1], size=size)
 
 
 def sizes(settings: Settings, names: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
     """Height and width of each picture; a square of `LONGEST` without the pictures."""
-    root = pathlib.Path(settings.fddb_dir) / fddb.PICTURES
+    root = pathlib.Path(settings.fddb_dir) / dataset.PICTURES
     if not root.is_dir():
         return dict.fromkeys(names, (LONGEST, LONGEST))
     found = {}
@@ -77,22 +77,24 @@ def sizes(settings: Settings, names: Mapping[str, Any]) -> dict[str, tuple[int, 
     return found
 
 
-def score(settings: Settings, labels: fddb.Labels, detections: Mapping[str, np.ndarray]) -> Result:
+def score(
+    settings: Settings, labels: dataset.Labels, detections: Mapping[str, np.ndarray]
+) -> Result:
     """Both curves, over all folds and, where the folds are known, in each."""
     size = sizes(settings, labels.ellipses)
     faces = {
-        name: [fddb_protocol.ellipse(*row, size=size[name]) for row in rows]
+        name: [protocol.ellipse(*row, size=size[name]) for row in rows]
         for name, rows in labels.ellipses.items()
     }
     regions = {name: [as_region(row, size[name]) for row in detections[name]] for name in faces}
     scores = {
         name: detections[name][:, -1] if len(detections[name]) else np.zeros(0) for name in faces
     }
-    whole = fddb_protocol.roc(faces, regions, scores)
+    whole = protocol.roc(faces, regions, scores)
     values = summary(whole) | {"pictures": len(faces), "faces": sum(map(len, faces.values()))}
     for fold, names in labels.folds.items():
         part = {name: faces[name] for name in names}
-        values[f"fold_{fold}"] = summary(fddb_protocol.roc(part, regions, scores))
+        values[f"fold_{fold}"] = summary(protocol.roc(part, regions, scores))
     return Result(values, roc=whole)
 
 
@@ -131,7 +133,7 @@ def read_published(folder: str | pathlib.Path) -> dict[str, dict[str, np.ndarray
     curves: dict[str, dict[str, np.ndarray]] = {}
     for ending, kind, columns in (("DiscROC", "discrete", 3), ("ContROC", "continuous", 2)):
         for path in sorted(pathlib.Path(folder).glob(f"*{ending}.txt")):
-            lines = fddb.Lines(str(path), path.read_text(encoding="utf-8"))
+            lines = dataset.Lines(str(path), path.read_text(encoding="utf-8"))
             rows = np.array([lines.numbers(line, columns) for line in lines])
             name = path.stem.removesuffix(ending).rstrip("_-")
             curves.setdefault(name, {})[kind] = rows
@@ -150,14 +152,14 @@ def published_summary(curves: Mapping[str, np.ndarray]) -> dict[str, dict[str, f
 
 def from_predictions(settings: Settings, source: str | pathlib.Path) -> Result:
     """Scores detections made elsewhere."""
-    labels = fddb.read_labels(settings.fddb_dir)
+    labels = dataset.read_labels(settings.fddb_dir)
     return score(settings, labels, read_detections(source, labels.ellipses))
 
 
-def open_data(settings: Settings) -> tuple[fddb.Labels, fddb.Pictures]:
+def open_data(settings: Settings) -> tuple[dataset.Labels, dataset.Pictures]:
     """FDDB's annotations and pictures."""
-    labels = fddb.read_labels(settings.fddb_dir)
-    return labels, fddb.Pictures(settings.fddb_dir, list(labels.ellipses))
+    labels = dataset.read_labels(settings.fddb_dir)
+    return labels, dataset.Pictures(settings.fddb_dir, list(labels.ellipses))
 
 
 def run(settings: Settings, name: str, params: Params) -> Result:

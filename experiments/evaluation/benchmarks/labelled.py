@@ -15,8 +15,11 @@ import mtcnn_jax as mj
 from data import records
 from data.datasets import labelled
 from data.records import Picture
-from experiments import coco_results, gallery, landmark_error, lost_faces, wider_predictions
-from experiments.average_precision import (
+from experiments.evaluation import coco_results, gallery, lost_faces
+from experiments.evaluation.benchmarks.wider import as_predictions, stem
+from experiments.evaluation.detections import detect_pictures
+from experiments.evaluation.protocols import landmark_error, wider_predictions
+from experiments.evaluation.protocols.average_precision import (
     RIGHT,
     WRONG,
     Example,
@@ -25,9 +28,7 @@ from experiments.average_precision import (
     pr_curve,
     with_smallest,
 )
-from experiments.detections import detect_pictures
-from experiments.evaluation import Result, Settings
-from experiments.wider_benchmark import as_predictions, stem
+from experiments.evaluation.settings import Result, Settings
 from mtcnn_jax.cascade.stages import Params
 
 MATCHED = 0.5

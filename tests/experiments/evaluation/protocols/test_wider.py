@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from experiments import wider_predictions, wider_protocol
-from experiments.wider_protocol import Truth
+from experiments.evaluation.protocols import wider, wider_predictions
+from experiments.evaluation.protocols.wider import Truth
 
 
 def plain_overlap(a, b):
@@ -52,7 +52,7 @@ def random_set(rng, pictures=6):
         faces = np.concatenate(
             [rng.integers(0, 30, (number, 2)), rng.integers(5, 15, (number, 2))], axis=1
         )
-        counted = {level: rng.random(number) < 0.7 for level in wider_protocol.LEVELS}
+        counted = {level: rng.random(number) < 0.7 for level in wider.LEVELS}
         truth[f"e/{number}"] = Truth(faces.astype(float), counted)
         around = np.repeat(faces, 3, axis=0) + rng.integers(-3, 4, (3 * number, 4))
         others = np.concatenate([rng.integers(0, 30, (4, 2)), rng.integers(5, 15, (4, 2))], axis=1)
@@ -64,10 +64,10 @@ def random_set(rng, pictures=6):
 def test_known_answer(shared):
     folder = shared / "reference" / "wider_face_eval"
     expected = json.loads((folder / "expected_ap.json").read_text())
-    truth = wider_protocol.read_truth(folder)
+    truth = wider.read_truth(folder)
     predictions = wider_predictions.read_predictions(folder / "predictions.zip", truth)
-    curves = wider_protocol.evaluate(predictions, truth)
-    for level in wider_protocol.LEVELS:
+    curves = wider.evaluate(predictions, truth)
+    for level in wider.LEVELS:
         assert curves[level].average_precision == pytest.approx(expected[level], abs=1e-6)
     assert [curve.faces for curve in curves.values()] == [7211, 13319, 31958]
 
@@ -75,8 +75,8 @@ def test_known_answer(shared):
 @pytest.mark.parametrize("seed", range(3))
 def test_equals_a_plain_loop(seed):
     predictions, truth = random_set(np.random.default_rng(seed))
-    curves = wider_protocol.evaluate(predictions, truth)
-    for level in wider_protocol.LEVELS:
+    curves = wider.evaluate(predictions, truth)
+    for level in wider.LEVELS:
         expected = plain_average_precision(predictions, truth, level)
         assert curves[level].average_precision == pytest.approx(expected, abs=1e-12)
 
@@ -84,14 +84,14 @@ def test_equals_a_plain_loop(seed):
 def test_overlaps_count_both_ends():
     boxes = np.array([[0.0, 0, 9, 9], [5, 0, 9, 9], [10, 0, 9, 9]])
     expected = [[1, 50 / 150, 0], [50 / 150, 1, 50 / 150], [0, 50 / 150, 1]]
-    np.testing.assert_allclose(wider_protocol.overlaps(boxes, boxes), expected)
+    np.testing.assert_allclose(wider.overlaps(boxes, boxes), expected)
 
 
 def test_ignored_faces_count_for_nothing_and_second_detections_are_wrong():
     faces = np.array([[0.0, 0, 9, 9], [50, 50, 9, 9]])
-    masks = dict.fromkeys(wider_protocol.LEVELS, np.array([True, False]))
+    masks = dict.fromkeys(wider.LEVELS, np.array([True, False]))
     boxes = np.array([[50, 50, 9, 9, 0.9], [0, 0, 9, 9, 0.8], [0, 0, 9, 9, 0.7], [80, 80, 9, 9, 0]])
-    curve = wider_protocol.evaluate({"a": boxes}, {"a": Truth(faces, masks)})["easy"]
+    curve = wider.evaluate({"a": boxes}, {"a": Truth(faces, masks)})["easy"]
     assert curve.faces == 1
     assert curve.average_precision == 1
     # At the end: the face, its second detection and the box on nothing.
@@ -102,16 +102,16 @@ def test_scores_of_any_range_give_the_same():
     predictions, truth = random_set(np.random.default_rng(5))
     stretched = {name: boxes * [1, 1, 1, 1, 400] - [0, 0, 0, 0, 90] for name, boxes in
                  predictions.items()}  # fmt: skip
-    for level, curve in wider_protocol.evaluate(predictions, truth).items():
-        other = wider_protocol.evaluate(stretched, truth)[level]
+    for level, curve in wider.evaluate(predictions, truth).items():
+        other = wider.evaluate(stretched, truth)[level]
         assert other.average_precision == pytest.approx(curve.average_precision, abs=1e-9)
 
 
 def test_only_the_named_pictures_count():
     predictions, truth = random_set(np.random.default_rng(6))
     names = ["e/3", "e/5"]
-    part = wider_protocol.evaluate(predictions, truth, names)
-    alone = wider_protocol.evaluate(predictions, {name: truth[name] for name in names})
+    part = wider.evaluate(predictions, truth, names)
+    alone = wider.evaluate(predictions, {name: truth[name] for name in names})
     assert part["hard"].average_precision == alone["hard"].average_precision
     assert part["hard"].faces == alone["hard"].faces < 15
 
@@ -119,16 +119,16 @@ def test_only_the_named_pictures_count():
 def test_nothing_found():
     _, truth = random_set(np.random.default_rng(7))
     nothing = dict.fromkeys(truth, np.zeros((0, 5)))
-    assert wider_protocol.evaluate(nothing, truth)["easy"].average_precision == 0
+    assert wider.evaluate(nothing, truth)["easy"].average_precision == 0
 
 
 def test_missing_pictures():
     predictions, truth = random_set(np.random.default_rng(8))
     with pytest.raises(ValueError, match="ground truth lack 1 of 2 pictures, the first x/y"):
-        wider_protocol.evaluate(predictions, truth, ["e/1", "x/y"])
+        wider.evaluate(predictions, truth, ["e/1", "x/y"])
     del predictions["e/4"]
     with pytest.raises(ValueError, match="predictions lack 1 of 6 pictures, the first e/4"):
-        wider_protocol.evaluate(predictions, truth)
+        wider.evaluate(predictions, truth)
 
 
 def cells(values):
@@ -154,13 +154,13 @@ def write_mat(folder, *, faces=SMALL, kept=(1, 3), drop=()):
     }
     savemat(folder / "wider_face_val.mat", {k: v for k, v in whole.items() if k not in drop})
     numbers = cells([cells([np.array(kept)[:, None], np.zeros((0, 1))])])
-    for level in wider_protocol.LEVELS:
+    for level in wider.LEVELS:
         savemat(folder / f"wider_{level}_val.mat", {"gt_list": numbers})
 
 
 def test_reads_the_official_files(tmp_path):
     write_mat(tmp_path)
-    truth = wider_protocol.read_truth(tmp_path)
+    truth = wider.read_truth(tmp_path)
     assert list(truth) == ["0--Parade/0_Parade_a_1", "0--Parade/0_Parade_b_2"]
     first, second = truth.values()
     np.testing.assert_array_equal(first.boxes[1], [5, 6, 7, 8])
@@ -170,13 +170,13 @@ def test_reads_the_official_files(tmp_path):
 
 def test_official_files_that_are_missing_broken_or_do_not_fit(tmp_path):
     with pytest.raises(FileNotFoundError, match="wider_face_val.mat"):
-        wider_protocol.read_truth(tmp_path)
+        wider.read_truth(tmp_path)
     write_mat(tmp_path, kept=(1, 4))
     with pytest.raises(ValueError, match="wider_easy_val.mat: its faces of 0--Parade/0_Parade_a_1"):
-        wider_protocol.read_truth(tmp_path)
+        wider.read_truth(tmp_path)
     write_mat(tmp_path, drop=("file_list",))
     with pytest.raises(ValueError, match="lacks file_list"):
-        wider_protocol.read_truth(tmp_path)
+        wider.read_truth(tmp_path)
     (tmp_path / "wider_face_val.mat").write_bytes(b"no mat")
     with pytest.raises(ValueError, match="cannot be read"):
-        wider_protocol.read_truth(tmp_path)
+        wider.read_truth(tmp_path)

@@ -1,7 +1,7 @@
 import numpy as np
 
-from experiments import gallery
-from experiments.gallery import LINE, TILE, Example
+from experiments.evaluation import gallery
+from experiments.evaluation.gallery import LINE, TILE, Example
 
 
 def test_a_box_stands_in_the_middle_with_its_surroundings():

@@ -8,9 +8,11 @@ from PIL import Image
 
 from data import records
 from data.records import Picture
-from experiments import benchmarks, changes, report, robustness_benchmark
-from experiments.detections import Found
-from experiments.evaluation import Settings
+from experiments.evaluation import corruptions
+from experiments.evaluation.benchmarks import registry, robustness
+from experiments.evaluation.detections import Found
+from experiments.evaluation.reports import tables
+from experiments.evaluation.settings import Settings
 from mtcnn_jax import read_image
 
 BOXES = np.array([[20, 30, 60, 80], [70, 10, 95, 35]], np.float32)
@@ -30,30 +32,30 @@ def picture(image):
 
 
 def test_grey_is_the_luminance(image):
-    found, boxes = changes.grey(image, BOXES)
+    found, boxes = corruptions.grey(image, BOXES)
     expected = image @ np.array([0.299, 0.587, 0.114])
     assert np.abs(found - expected[..., None]).max() <= 1
     assert boxes is BOXES
 
 
 def test_dark_has_a_fifth_of_the_light(image):
-    found, _ = changes.dark(image, BOXES)
+    found, _ = corruptions.dark(image, BOXES)
     assert np.abs(found - image / 5).max() <= 0.5
 
 
 def test_a_mask_hides_the_lower_part_of_faces_alone(image):
     before = image.copy()
-    found, _ = changes.masked(image, BOXES)
+    found, _ = corruptions.masked(image, BOXES)
     np.testing.assert_array_equal(image, before)
     # 0.55 of the heights, 50 and 25, below the tops, 30 and 10: at 57.5 and 23.75.
     hidden = np.zeros(image.shape[:2], bool)
     hidden[58:80, 20:60] = hidden[24:35, 70:95] = True
-    assert (found[hidden] == changes.MASK_COLOUR).all()
+    assert (found[hidden] == corruptions.MASK_COLOUR).all()
     np.testing.assert_array_equal(found[~hidden], image[~hidden])
 
 
 def test_a_mask_stays_within_the_picture(image):
-    found, _ = changes.masked(image, np.array([[-30, 40, 10, 120], [100, -60, 150, -10]]))
+    found, _ = corruptions.masked(image, np.array([[-30, 40, 10, 120], [100, -60, 150, -10]]))
     changed = (found != image).any(axis=-1)
     assert changed[84:90, 0:10].mean() > 0.99
     changed[84:90, 0:10] = False
@@ -64,7 +66,7 @@ def test_a_mask_stays_within_the_picture(image):
 def test_boxes_turn_with_the_picture(degrees):
     image = np.zeros((90, 120, 3), np.uint8)
     image[54:57, 39:42] = 255  # The middle of the first box, (40, 55).
-    found, boxes = changes.tilted(degrees)(image, BOXES)
+    found, boxes = corruptions.tilted(degrees)(image, BOXES)
     rows, columns = np.indices(found.shape[:2])
     weights = found[..., 0] / found[..., 0].sum()
     bright = [np.sum(columns * weights) + 0.5, np.sum(rows * weights) + 0.5]
@@ -77,8 +79,8 @@ def test_boxes_turn_with_the_picture(degrees):
 
 
 def test_changed_pictures_are_read_as_changed(picture, image):
-    (changed,) = changes.Changed([picture], changes.tilted(30))
-    pixels, boxes = changes.tilted(30)(image, BOXES)
+    (changed,) = corruptions.Changed([picture], corruptions.tilted(30))
+    pixels, boxes = corruptions.tilted(30)(image, BOXES)
     np.testing.assert_array_equal(read_image(changed.encoded), pixels)
     np.testing.assert_array_equal(changed.boxes, boxes)
     assert np.isnan(changed.landmarks).all()
@@ -104,18 +106,18 @@ class TestBenchmark:
             return rows
 
         monkeypatch.setattr(records, "read_pictures", lambda *_, **__: [picture])
-        monkeypatch.setattr(robustness_benchmark, "detect_pictures", detect)
-        values = robustness_benchmark.run(settings, "w", {}).values
-        assert list(values) == list(changes.CHANGES)
+        monkeypatch.setattr(robustness, "detect_pictures", detect)
+        values = robustness.run(settings, "w", {}).values
+        assert list(values) == list(corruptions.CHANGES)
         for one in values.values():
             assert one["recall"] == recall
             assert one["ap_0.5"] == recall
             assert one["false_positives_per_picture"] == 1 - recall
             assert (one["pictures"], one["faces"]) == (1, 1)
-        text = report.markdown({"robustness": {"w": values}})
+        text = tables.markdown({"robustness": {"w": values}})
         assert f"| tilted 30: recall | {recall:.3f} |" in text
         assert "masked: AP at IoU 0.5" in text
 
     def test_there_are_no_predictions_of_it(self, settings):
         with pytest.raises(ValueError, match="robustness takes --weights, no --predictions"):
-            benchmarks.BENCHMARKS["robustness"].from_predictions(settings, "x.txt")
+            registry.BENCHMARKS["robustness"].from_predictions(settings, "x.txt")

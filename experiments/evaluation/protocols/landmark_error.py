@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.average_precision import iou
+from experiments.evaluation.protocols.average_precision import iou
 
 OVERLAP = 0.3
 """IoU from which a detection is on the labelled face; low, since data sets draw boxes differently.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from data.records import Picture
-from experiments.detections import Found
+from experiments.evaluation.detections import Found
 
 LEFT = 0.5
 """IoU of some window from which a face counts as left."""

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from experiments import average_precision as ap
-from experiments.average_precision import RIGHT, UNCOUNTED, WRONG, Example
+from experiments.evaluation.protocols import average_precision as ap
+from experiments.evaluation.protocols.average_precision import RIGHT, UNCOUNTED, WRONG, Example
 
 
 def example(faces, boxes, scores, ignored=None):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from experiments import landmark_error
-from experiments.landmark_error import Errors
+from experiments.evaluation.protocols import landmark_error
+from experiments.evaluation.protocols.landmark_error import Errors
 
 FACE = np.array([[10, 10], [30, 10], [20, 20], [12, 30], [28, 30]], float)
 

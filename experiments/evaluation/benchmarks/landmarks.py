@@ -18,10 +18,10 @@ from data import records
 from data.archives import Lines
 from data.datasets import aflw
 from data.records import Picture
-from experiments import landmark_error
-from experiments.detections import detect_pictures
-from experiments.evaluation import Result, Settings
-from experiments.landmark_error import Errors
+from experiments.evaluation.detections import detect_pictures
+from experiments.evaluation.protocols import landmark_error
+from experiments.evaluation.protocols.landmark_error import Errors
+from experiments.evaluation.settings import Result, Settings
 from mtcnn_jax.cascade.stages import Params
 
 PARTITIONS = ("validation", "test")

@@ -18,7 +18,7 @@ import tqdm
 
 import mtcnn_jax as mj
 from data.records import Picture
-from experiments.average_precision import iou
+from experiments.evaluation.protocols.average_precision import iou
 from mtcnn_jax.cascade.stages import Params
 from mtcnn_jax.networks.layers import INPUT_SIZE
 

@@ -3,7 +3,7 @@ import pytest
 
 import mtcnn_jax as mj
 from data.records import Picture
-from experiments import lost_faces
+from experiments.evaluation import lost_faces
 
 FACE = np.array([10, 10, 30, 30], np.float32)
 ON, OFF = [[10, 10, 30, 28, 0.9]], [[50, 50, 70, 70, 0.9]]

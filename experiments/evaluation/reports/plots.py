@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments import fddb_benchmark
-from experiments.evaluation import Result
-from experiments.landmark_error import FAILURE, cumulative
+from experiments.evaluation.benchmarks import fddb
+from experiments.evaluation.protocols.landmark_error import FAILURE, cumulative
+from experiments.evaluation.settings import Result
 
 PAPER_AFLW = {"TCDCN (paper)": 0.08, "MTCNN (paper)": 0.07}
 """Mean errors read off Figure 5 of Zhang et al. 2016, which prints no numbers: about a percent."""
@@ -87,7 +87,7 @@ def mean_error_bars(path: pathlib.Path, results: Mapping[str, Result]) -> None:
 
 def fddb_roc(path: pathlib.Path, results: Mapping[str, Result], published: str) -> None:
     """Both ROC curves over those in the folder `published` ("" for none)."""
-    others = fddb_benchmark.read_published(published) if published else {}
+    others = fddb.read_published(published) if published else {}
     figure, panels = _figure(2)
     for axes, kind in zip(panels, ("discrete", "continuous"), strict=True):
         for name, curves in others.items():
@@ -97,7 +97,7 @@ def fddb_roc(path: pathlib.Path, results: Mapping[str, Result], published: str) 
             rates = getattr(result.roc, kind)
             axes.plot(result.roc.false_positives, rates, label=name, linewidth=2.5)
         axes.set(title=f"FDDB, {kind}", xlabel="false positives", ylabel="true positive rate")
-        axes.set(xlim=(0, max(fddb_benchmark.FALSE_POSITIVES)), ylim=(0, 1))
+        axes.set(xlim=(0, max(fddb.FALSE_POSITIVES)), ylim=(0, 1))
         axes.grid(alpha=0.3)
         axes.legend(loc="lower right", fontsize="small")
     _save(figure, path)

@@ -9,8 +9,8 @@ import tqdm
 
 import mtcnn_jax as mj
 from data.records import Picture
-from experiments.average_precision import iou
-from experiments.stage_recall import LEFT
+from experiments.evaluation.protocols.average_precision import iou
+from experiments.evaluation.stage_recall import LEFT
 from mtcnn_jax.cascade.stages import Params
 
 REASONS = {

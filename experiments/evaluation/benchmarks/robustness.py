@@ -5,11 +5,11 @@ Boxes are matched at an IoU of 0.5; faces of less than `SMALLEST` pixels are ign
 
 import pathlib
 
-from experiments.average_precision import Example
-from experiments.changes import CHANGES, Changed
-from experiments.detections import detect_pictures
-from experiments.evaluation import SMALLEST, Result, Settings
-from experiments.labelled_benchmark import open_pictures, score
+from experiments.evaluation.benchmarks.labelled import open_pictures, score
+from experiments.evaluation.corruptions import CHANGES, Changed
+from experiments.evaluation.detections import detect_pictures
+from experiments.evaluation.protocols.average_precision import Example
+from experiments.evaluation.settings import SMALLEST, Result, Settings
 from mtcnn_jax.cascade.stages import Params
 
 REPORTED = ("ap_0.5", "recall", "false_positives_per_picture", "pictures", "faces")

@@ -1,13 +1,14 @@
 """Results as Markdown tables: a row for each figure, a column for each set of weights."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from experiments.changes import CHANGES
-from experiments.fddb_benchmark import FALSE_POSITIVES
-from experiments.labelled_benchmark import SIZE_NAMES
-from experiments.landmark_error import POINTS
-from experiments.lost_faces import REASONS
+from experiments.console.markdown import table
+from experiments.evaluation.benchmarks.fddb import FALSE_POSITIVES
+from experiments.evaluation.benchmarks.labelled import SIZE_NAMES
+from experiments.evaluation.corruptions import CHANGES
+from experiments.evaluation.lost_faces import REASONS
+from experiments.evaluation.protocols.landmark_error import POINTS
 
 
 def _landmark_rows(title: str, path: str) -> tuple[tuple[str, str, str], ...]:
@@ -96,12 +97,6 @@ def lookup(values: Mapping[str, Any], path: str) -> Any:
             return None
         values = values[key]
     return values
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def benchmark_table(benchmark: str, results: Mapping[str, Mapping[str, Any]]) -> str:

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import mtcnn_jax as mj
-from experiments.fddb_protocol import Roc
-from experiments.landmark_error import Errors
+from experiments.evaluation.protocols.fddb import Roc
+from experiments.evaluation.protocols.landmark_error import Errors
 
 SMALLEST = 20
 """Height in pixels of the smallest faces in what no official protocol defines."""

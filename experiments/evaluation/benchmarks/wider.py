@@ -8,10 +8,12 @@ import numpy as np
 
 from data import records
 from data.records import Picture
-from experiments import stage_recall, wider_predictions, wider_protocol
-from experiments.average_precision import Example, pr_curve, with_smallest
-from experiments.detections import Found, detect_pictures
-from experiments.evaluation import SMALLEST, Result, Settings
+from experiments.evaluation import stage_recall
+from experiments.evaluation.detections import Found, detect_pictures
+from experiments.evaluation.protocols import wider as protocol
+from experiments.evaluation.protocols import wider_predictions
+from experiments.evaluation.protocols.average_precision import Example, pr_curve, with_smallest
+from experiments.evaluation.settings import SMALLEST, Result, Settings
 from mtcnn_jax.cascade.stages import Params
 
 
@@ -30,11 +32,11 @@ def stem(picture: Picture) -> str:
 
 def score(
     predictions: Mapping[str, np.ndarray],
-    truth: Mapping[str, wider_protocol.Truth],
+    truth: Mapping[str, protocol.Truth],
     names: list[str],
 ) -> Result:
     """The official protocol over the pictures `names`."""
-    curves = wider_protocol.evaluate(predictions, truth, names)
+    curves = protocol.evaluate(predictions, truth, names)
     values: dict[str, Any] = {level: curve.average_precision for level, curve in curves.items()}
     values["faces"] = {level: curve.faces for level, curve in curves.items()}
     values["pictures"] = len(names)
@@ -45,7 +47,7 @@ def score(
 
 
 def official_names(
-    settings: Settings, pictures: records.Pictures, truth: Mapping[str, wider_protocol.Truth]
+    settings: Settings, pictures: records.Pictures, truth: Mapping[str, protocol.Truth]
 ) -> list[str]:
     """Those of a prepared split's pictures that the official files have.
 
@@ -75,10 +77,10 @@ def official_names(
 
 def open_data(
     settings: Settings,
-) -> tuple[records.Pictures, dict[str, wider_protocol.Truth], list[str]]:
+) -> tuple[records.Pictures, dict[str, protocol.Truth], list[str]]:
     """A prepared split's pictures, the official faces, and the names that both have."""
     pictures = records.read_pictures("wider_face", split=settings.split, data_dir=settings.data_dir)
-    truth = wider_protocol.read_truth(settings.truth_dir)
+    truth = protocol.read_truth(settings.truth_dir)
     return pictures, truth, official_names(settings, pictures, truth)
 
 
@@ -91,7 +93,7 @@ def from_predictions(settings: Settings, source: str | pathlib.Path) -> Result:
         pictures, truth, names = open_data(settings)
         known = [*truth, *map(stem, pictures)]
     else:
-        truth = wider_protocol.read_truth(settings.truth_dir)
+        truth = protocol.read_truth(settings.truth_dir)
         names, known = list(truth), []
     predictions = wider_predictions.read_predictions(source, names, known=known)
     return score(predictions, truth, names)

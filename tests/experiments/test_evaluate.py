@@ -7,19 +7,14 @@ from absl import flags
 
 from data import records
 from data.records import Picture
-from experiments import (
-    benchmarks,
-    evaluate,
-    fddb_protocol,
-    landmark_error,
-    plots,
-    report,
-    stage_recall,
-    wider_benchmark,
-)
-from experiments.detections import Found
-from experiments.evaluation import Result, Settings
-from tests.test_wider_protocol import write_mat
+from experiments import evaluate
+from experiments.evaluation import stage_recall
+from experiments.evaluation.benchmarks import registry, wider
+from experiments.evaluation.detections import Found
+from experiments.evaluation.protocols import fddb, landmark_error
+from experiments.evaluation.reports import plots, tables
+from experiments.evaluation.settings import Result, Settings
+from tests.experiments.evaluation.protocols.test_wider import write_mat
 
 
 def picture(name, boxes, ignored=None):
@@ -70,12 +65,12 @@ def settings(tmp_path):
 @pytest.fixture
 def prepared(monkeypatch):
     monkeypatch.setattr(records, "read_pictures", lambda dataset, *, split, data_dir: PICTURES)
-    monkeypatch.setattr(wider_benchmark, "detect_pictures", lambda *_, **__: FOUND)
+    monkeypatch.setattr(wider, "detect_pictures", lambda *_, **__: FOUND)
 
 
 class TestWiderFace:
     def test_weights(self, settings, prepared):
-        result = wider_benchmark.run(settings, "w", {})
+        result = wider.run(settings, "w", {})
         values = result.values
         assert values["easy"] == pytest.approx(1 / 2) and values["faces"]["easy"] == 2
         assert values["pictures"] == 2 and "restricted" not in values
@@ -85,33 +80,33 @@ class TestWiderFace:
         assert values["seconds_per_picture"] == 0.25
 
     def test_what_was_written_scores_the_same(self, settings, prepared, tmp_path):
-        values = wider_benchmark.run(settings, "w", {}).values
+        values = wider.run(settings, "w", {}).values
         source = tmp_path / "out" / "predictions" / "w" / "wider_face"
         assert len(list(source.rglob("*.txt"))) == 3
-        again = wider_benchmark.from_predictions(settings, source).values
+        again = wider.from_predictions(settings, source).values
         for level in ("easy", "medium", "hard"):
             assert again[level] == pytest.approx(values[level])
 
     def test_restricted(self, settings, prepared, monkeypatch):
         monkeypatch.setattr(records, "read_pictures", lambda *_, **__: PICTURES[::2])
-        monkeypatch.setattr(wider_benchmark, "detect_pictures", lambda *_, **__: FOUND[::2])
-        values = wider_benchmark.run(settings, "w", {}).values
+        monkeypatch.setattr(wider, "detect_pictures", lambda *_, **__: FOUND[::2])
+        values = wider.run(settings, "w", {}).values
         assert values["restricted"] == "1 of the 2 pictures of the validation set"
-        text = report.markdown({"wider_face": {"w": values}})
+        text = tables.markdown({"wider_face": {"w": values}})
         assert "over 1 of the 2 pictures of the validation set" in text
 
     def test_labels_that_are_not_the_official_ones(self, settings, monkeypatch):
         other = [PICTURES[0]._replace(boxes=PICTURES[0].boxes[:2])]
         monkeypatch.setattr(records, "read_pictures", lambda *_, **__: other)
         with pytest.raises(ValueError, match="the 2 faces of 0--Parade/0_Parade_a_1 .* the 3 in"):
-            wider_benchmark.run(settings, "w", {})
+            wider.run(settings, "w", {})
         other = [PICTURES[0]._replace(boxes=PICTURES[0].boxes / 2)]
         monkeypatch.setattr(records, "read_pictures", lambda *_, **__: other)
         with pytest.raises(ValueError, match="the 3 faces of .* accepted are equal ones"):
-            wider_benchmark.run(settings, "w", {})
+            wider.run(settings, "w", {})
         monkeypatch.setattr(records, "read_pictures", lambda *_, **__: PICTURES[2:])
         with pytest.raises(ValueError, match="none of the 1 pictures"):
-            wider_benchmark.run(settings, "w", {})
+            wider.run(settings, "w", {})
 
 
 def test_stage_recall():
@@ -183,7 +178,7 @@ class TestResults:
         self.opened = []
         curve = (np.array([0.0, 1]), np.array([1.0, 0.5]))
         thresholds, rates, counts = np.array([0.5, math.inf]), np.array([0.9, 0]), np.array([9, 0])
-        roc = fddb_protocol.Roc(thresholds, rates, rates - 0.2 * (rates > 0), counts)
+        roc = fddb.Roc(thresholds, rates, rates - 0.2 * (rates > 0), counts)
         results = {
             "wider_face": Result({"easy": 0.8, "pictures": 3}, {"easy": curve}),
             "aflw": Result(
@@ -193,7 +188,7 @@ class TestResults:
             "fddb": Result({"discrete": {"100": 0.9}, "false_positives": 9}, roc=roc),
         }
         made = {
-            name: benchmarks.Benchmark(
+            name: registry.Benchmark(
                 lambda settings, name=name: self.opened.append(name),
                 lambda settings, weights, params, result=result: result,
                 lambda settings, source, result=result: result,
@@ -247,7 +242,7 @@ class TestResults:
 
 
 def test_report_leaves_out_what_no_column_has():
-    text = report.benchmark_table(
+    text = tables.benchmark_table(
         "aflw", {"a": {"mean": 0.1, "missed": None}, "b": {"missed": 0.5}}
     )
     assert "| landmark error | 0.1000 | - |" in text

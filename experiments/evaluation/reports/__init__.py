@@ -1,0 +1,1 @@
+"""What an evaluation writes: results as Markdown tables, and curves as plots."""
