@@ -26,16 +26,16 @@ from absl import app, flags, logging
 from PIL import Image
 
 import mtcnn_jax as mj
-from experiments import benchmark_report
-from experiments.benchmark_config import QUICK, SECTIONS, BenchmarkConfig
 from experiments.console.command import run_command
 from experiments.console.compilations import keep_compilations
-from experiments.peers import Peer, PeerError, PictureError, parse_pythons, start_peers
-from experiments.scenes import scene
-from experiments.stage_timing import time_stages
-from experiments.startup import startups
-from experiments.timing import finished, ratio, take_turns
-from experiments.training_speed import time_training
+from experiments.speed import report
+from experiments.speed.config import QUICK, SECTIONS, BenchmarkConfig
+from experiments.speed.peers import Peer, PeerError, PictureError, parse_pythons, start_peers
+from experiments.speed.scenes import scene
+from experiments.speed.stages import time_stages
+from experiments.speed.startup import startups
+from experiments.speed.timing import finished, ratio, take_turns
+from experiments.speed.training import time_training
 
 PHOTO = pathlib.Path(__file__).parent.parent / "docs" / "astronaut.jpg"
 OURS = "mtcnn_jax"
@@ -224,9 +224,9 @@ def benchmark_all(values: Any) -> None:
     folder = pathlib.Path(values.output)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "benchmark.json").write_text(json.dumps(results, indent=2) + "\n")
-    report = benchmark_report.markdown(results)
-    (folder / "benchmark.md").write_text(report)
-    print(report)
+    text = report.markdown(results)
+    (folder / "benchmark.md").write_text(text)
+    print(text)
 
 
 def main(argv: list[str]) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.peer_worker import PEERS
+from experiments.speed.peer_worker import PEERS
 
 WORKER = pathlib.Path(__file__).with_name("peer_worker.py")
 

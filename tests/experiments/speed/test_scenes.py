@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from experiments.benchmark import PHOTO
-from experiments.scenes import FACE, scene
+from experiments.speed.scenes import FACE, scene
 from mtcnn_jax import DetectConfig, detect, load_params
 
 

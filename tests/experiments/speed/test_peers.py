@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from experiments import peers
+from experiments.speed import peers
 
 MTCNN = """
 print("a word that is no answer")

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from experiments.stage_timing import operations, time_stages
+from experiments.speed.stages import operations, time_stages
 from mtcnn_jax import DetectConfig, load_params
-from tests.test_scenes import photo, scene  # noqa: F401
+from tests.experiments.speed.test_scenes import photo, scene  # noqa: F401
 
 
 def test_operations_are_those_of_the_layers():

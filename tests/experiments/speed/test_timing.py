@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments import timing
+from experiments.speed import timing
 
 
 def test_every_task_takes_its_turn_and_the_first_round_does_not_count(monkeypatch):

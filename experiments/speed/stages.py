@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import jaxprs_in_params
 
-from experiments.timing import Times, finished, take_turns
+from experiments.speed.timing import Times, finished, take_turns
 from mtcnn_jax import DetectConfig
 from mtcnn_jax.cascade import crops, packing, pyramid, stages
 from mtcnn_jax.cascade.stages import Params

@@ -5,9 +5,10 @@ import types
 
 import pytest
 
-from experiments import benchmark, benchmark_report
-from experiments.benchmark_config import SECTIONS, BenchmarkConfig
-from experiments.peers import PeerError
+from experiments import benchmark
+from experiments.speed import report
+from experiments.speed.config import SECTIONS, BenchmarkConfig
+from experiments.speed.peers import PeerError
 
 
 def values(tmp_path, **changed):
@@ -100,13 +101,13 @@ def test_ratios_and_rates_of_a_report():
         "training": {"onet": {"batch": 256, **times(0.128)}},
         "left_out": ["mtcnn: not there"],
     }
-    report = benchmark_report.markdown(results)
-    assert "Median (least) of 3 rounds in turns, on: device cpu, cores 2." in report
-    assert "| street | 20 px | 20.0 (10.0) | 2.50 | 50.0 (25.0) | 4 / 3 |" in report
-    assert "| 4 | 200.0 | 80.0 | 40.0 |" in report
-    assert "| P-Net | 9 | 4.0 (2.0) | 1.00 | 2.0 |" in report
-    assert "| onet | 256 | 128.0 (64.0) | 2,000 |" in report
-    assert "Left out: mtcnn: not there" in report
+    text = report.markdown(results)
+    assert "Median (least) of 3 rounds in turns, on: device cpu, cores 2." in text
+    assert "| street | 20 px | 20.0 (10.0) | 2.50 | 50.0 (25.0) | 4 / 3 |" in text
+    assert "| 4 | 200.0 | 80.0 | 40.0 |" in text
+    assert "| P-Net | 9 | 4.0 (2.0) | 1.00 | 2.0 |" in text
+    assert "| onet | 256 | 128.0 (64.0) | 2,000 |" in text
+    assert "Left out: mtcnn: not there" in text
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import time
 import jax
 import numpy as np
 
-from experiments.timing import Times, take_turns
+from experiments.speed.timing import Times, take_turns
 from experiments.training.settings import AUGMENTS, DEFAULTS
 from mtcnn_jax.networks.layers import INPUT_SIZE
 from mtcnn_jax.training.recipe import Recipe

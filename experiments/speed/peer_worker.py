@@ -1,7 +1,7 @@
 """One of the packages to measure beside, in an interpreter of its own.
 
-Run by `experiments.peers` as `PYTHON peer_worker.py NAME`. It needs numpy and that package, nothing
-of this project. Each line of its input is a request in JSON, each line of its output the answer:
+Run by `experiments.speed.peers` as `PYTHON peer_worker.py NAME`. It needs numpy and that package,
+nothing of this project. Each line of its input is a request in JSON, each of its output the answer:
 {"pictures": FILE.npy, "min_face_size": 20} loads uint8 [n, h, w, 3] and tells the faces found in
 the first, or on what it failed; {} runs over all of them and tells the seconds it took.
 """

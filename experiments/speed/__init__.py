@@ -1,0 +1,13 @@
+"""How long things take: `python -m experiments.benchmark`.
+
+In reading order:
+
+config: what to time, checked.
+timing: programs that take turns, and medians of their times.
+scenes: pictures with a given number of faces.
+stages: the cascade's stages, each beside its floor.
+training: steps of training.
+startup: import and first calls of fresh processes.
+peers, peer_worker: other packages, each in an interpreter of its own.
+report: all of it as Markdown.
+"""
