@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from mtcnn_jax.networks.backends import CHUNKS, FORMS, form_of
+from mtcnn_jax.networks.backends import BACKENDS, CHUNKS, backend_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,10 +27,10 @@ class DetectConfig:
         voting: IoU within (0, 1] above which a window of O-Net has a say in a face's box and
             points (`voting`); 1 for the best window alone, as in the paper.
         capacities: windows kept at most after P-Net's threshold, for R-Net and for O-Net.
-        chunks: windows that R-Net and O-Net look at in one go; None for what suits the form.
-        form: how all of it is computed: "plain", "cpu" or "gpu" (the same numbers, arranged for a
-            CPU or a GPU), "straight" (on a GPU, a single picture of at most a megapixel first, and
-            as "gpu" where it does not fit), or "auto", what suits the backend.
+        chunks: windows that R-Net and O-Net look at in one go; None for what suits the backend.
+        backend: what computes all of it: "reference", "cpu" or "gpu" (the same numbers, arranged
+            for a CPU or a GPU), "gpu_unrolled" (a single picture of at most a megapixel without
+            loops first, and as "gpu" where it does not fit), or "auto", what suits the device.
         retries: how often `detect` starts again, with all capacities four times as large, when a
             picture overflows them; a picture that still does is reported by a warning. Pictures of
             more than a megapixel, where they go one by one, begin with the first of these.
@@ -43,7 +43,7 @@ class DetectConfig:
     voting: float = 0.7
     capacities: tuple[int, int, int] = (4096, 1024, 256)
     chunks: tuple[int, int] | None = None
-    form: str = "auto"
+    backend: str = "auto"
     retries: int = 2
 
     def __post_init__(self):
@@ -70,15 +70,15 @@ class DetectConfig:
         self._check_tuple("capacities", 3, counts, lambda x: x >= 1, kind=int)
         if self.chunks is not None:
             self._check_tuple("chunks", 2, counts, lambda x: x >= 1, kind=int)
-        if self.form not in FORMS:
-            raise ValueError(f"form is {self.form!r}; accepted are {', '.join(FORMS)}")
+        if self.backend not in BACKENDS:
+            raise ValueError(f"backend is {self.backend!r}; accepted are {', '.join(BACKENDS)}")
         if not isinstance(self.retries, int) or isinstance(self.retries, bool) or self.retries < 0:
             raise ValueError(f"retries is {self.retries!r}; accepted are whole numbers from 0 up")
 
     @property
     def used_chunks(self) -> tuple[int, int]:
-        """`chunks`, or what suits the form on this backend."""
-        return CHUNKS[form_of(self.form)] if self.chunks is None else self.chunks
+        """`chunks`, or what suits the backend."""
+        return CHUNKS[backend_of(self.backend)] if self.chunks is None else self.chunks
 
     def _check_tuple(
         self, name: str, length: int, accepted: str, test: Callable, *, kind: type = float

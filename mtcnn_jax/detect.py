@@ -15,7 +15,12 @@ import numpy as np
 from mtcnn_jax.cascade.stages import Params
 from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.images import read_image
-from mtcnn_jax.networks.backends import BATCH_CHUNKS, STRAIGHT, form_of, goes_straight
+from mtcnn_jax.networks.backends import (
+    BATCH_CHUNKS,
+    UNROLLED_CAPACITIES,
+    backend_of,
+    tries_unrolled,
+)
 from mtcnn_jax.networks.layers import INPUT_SIZE
 from mtcnn_jax.runtime.buckets import CANVASES, Canvases, by_canvas, canvas_shape
 from mtcnn_jax.runtime.compiled import detector, staged, unpacked
@@ -80,13 +85,17 @@ def _attempts(
     """
     attempts = []
     large = math.prod(shape) > GROWN_ABOVE
-    if goes_straight(config.form) and not (large or overflown):
-        least = tuple(map(min, config.capacities, STRAIGHT))
-        attempts.append(dataclasses.replace(config, form="straight", capacities=least, retries=0))
-    form = "gpu" if goes_straight(config.form) else config.form
+    if tries_unrolled(config.backend) and not (large or overflown):
+        least = tuple(map(min, config.capacities, UNROLLED_CAPACITIES))
+        attempts.append(
+            dataclasses.replace(config, backend="gpu_unrolled", capacities=least, retries=0)
+        )
+    backend = "gpu" if tries_unrolled(config.backend) else config.backend
     for retry in range(min(large or overflown, config.retries), config.retries + 1):
         capacities = tuple(GROWTH**retry * capacity for capacity in config.capacities)
-        attempts.append(dataclasses.replace(config, form=form, capacities=capacities, retries=0))
+        attempts.append(
+            dataclasses.replace(config, backend=backend, capacities=capacities, retries=0)
+        )
     return [(attempt, _placed(attempt)) for attempt in attempts]
 
 
@@ -148,7 +157,7 @@ def _run_all(
     if batch_size == 1:
         return [run_one(image) for image in images]
     results: dict[int, Any] = {}
-    chunks = config.chunks or BATCH_CHUNKS[form_of(config.form)]
+    chunks = config.chunks or BATCH_CHUNKS[backend_of(config.backend)]
     static = _placed(dataclasses.replace(config, chunks=chunks, retries=0))
 
     def collect(found: Any, part: list[int]) -> None:

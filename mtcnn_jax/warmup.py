@@ -8,7 +8,7 @@ import numpy as np
 from mtcnn_jax.cascade.stages import Params
 from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.detect import detect, detect_batch
-from mtcnn_jax.networks.backends import goes_straight
+from mtcnn_jax.networks.backends import tries_unrolled
 from mtcnn_jax.runtime.buckets import canvas_shape
 
 
@@ -51,8 +51,8 @@ def warmup(
         picture = np.zeros((*shape, 3), np.uint8)
         if batch_size == 1:
             detect(params, picture, config)
-            if goes_straight(config.form):  # An empty picture does not come to the form after it.
-                detect(params, picture, dataclasses.replace(config, form="gpu"))
+            if tries_unrolled(config.backend):  # An empty picture does not come to the next one.
+                detect(params, picture, dataclasses.replace(config, backend="gpu"))
         else:
             detect_batch(params, [picture], config, batch_size=batch_size)
     return shapes

@@ -49,7 +49,7 @@ def operations(stage: str, shape: tuple[int, int]) -> int:
         reference.NETWORKS[stage]().init, jax.random.key(0), jnp.zeros((1, *_square(stage), 3))
     )["params"]
     x = jax.ShapeDtypeStruct((1, *shape, 3), jnp.float32)
-    traced = jax.make_jaxpr(functools.partial(forward, stage, form="plain"))(params, x)
+    traced = jax.make_jaxpr(functools.partial(forward, stage, backend="reference"))(params, x)
     return _count(traced.jaxpr)
 
 
@@ -94,7 +94,7 @@ def time_stages(
     levels = pyramid.plan(
         shape, min_face_size=config.min_face_size, scale_factor=config.scale_factor
     )
-    groups = packing.groups(levels, config.form)
+    groups = packing.groups(levels, config.backend)
     count = crops.mip_count(shape, INPUT_SIZE["rnet"])
     depth = max(count, pyramid.mips_used(levels))
 
@@ -108,7 +108,7 @@ def time_stages(
 
     @jit
     def pnet(params, pictures):
-        return [forward("pnet", params, picture, form=config.form) for picture in pictures]
+        return [forward("pnet", params, picture, backend=config.backend) for picture in pictures]
 
     @jit
     def scan(params, canvas, size):
@@ -159,7 +159,7 @@ def time_stages(
         )
         network = jit(
             lambda params, patches, name=name: jax.lax.map(
-                functools.partial(forward, name, params, form=config.form), patches
+                functools.partial(forward, name, params, backend=config.backend), patches
             )
         )
         patches = cutter(pixels, size, parts)

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from mtcnn_jax.cascade import boxes as box_lib
-from mtcnn_jax.networks.backends import form_of
+from mtcnn_jax.networks.backends import backend_of
 
 BLOCK = 128
 """Boxes settled together. For 709 boxes of a street scene two CPU cores take 0.8 ms with blocks of
@@ -34,7 +34,7 @@ def nms(
     *,
     groups: jax.Array | None = None,
     mode: str = "union",
-    form: str = "auto",
+    backend: str = "auto",
 ) -> jax.Array:
     """Suppresses each box that overlaps a kept one with a higher score.
 
@@ -45,12 +45,12 @@ def nms(
         threshold: a box goes when its overlap is greater than this.
         groups: int [n]; only boxes of one group suppress each other (default: all do).
         mode: "union" or "min", as in `boxes.iou`.
-        form: as in `networks.backends`; the result does not depend on it.
+        backend: as in `networks.backends`; the result does not depend on it.
 
     Returns:
         bool [n], True for the boxes kept.
     """
-    on_gpu = form_of(form) == "gpu"
+    on_gpu = backend_of(backend) == "gpu"
     count = boxes.shape[0]
     block = min(GPU_BLOCK if on_gpu else BLOCK, count)
     pad = -count % block

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from mtcnn_jax.cascade import pyramid
 from mtcnn_jax.cascade.materialize import materialize
-from mtcnn_jax.networks.backends import form_of
+from mtcnn_jax.networks.backends import backend_of
 from mtcnn_jax.networks.layers import normalize
 
 Shape = tuple[int, int]
@@ -55,19 +55,19 @@ def pack(shapes: Sequence[Shape]) -> tuple[Shape, tuple[Shape, ...]]:
     return (height, width), tuple((y, x) for y, x, _, _ in placed)
 
 
-def groups(levels: Sequence[pyramid.Level], form: str) -> list[tuple[pyramid.Level, ...]]:
+def groups(levels: Sequence[pyramid.Level], backend: str) -> list[tuple[pyramid.Level, ...]]:
     """The levels, largest first, that go through P-Net together: on a GPU all of them.
 
     Args:
         levels: `pyramid.plan` of a canvas.
-        form: as in `networks.backends`; "plain" is one at a time.
+        backend: as in `networks.backends`; "reference" is one at a time.
     """
     alone = {
-        "plain": len(levels),
+        "reference": len(levels),
         "cpu": sum(math.prod(level.shape) >= ALONE for level in levels),
         "gpu": 0,
-        "straight": 0,
-    }[form_of(form)]
+        "gpu_unrolled": 0,
+    }[backend_of(backend)]
     parts = [*((level,) for level in levels[:alone]), tuple(levels[alone:])]
     return [part for part in parts if part]
 

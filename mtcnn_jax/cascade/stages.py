@@ -19,7 +19,7 @@ from mtcnn_jax.cascade.nms import nms, nms_in_steps
 from mtcnn_jax.cascade.voting import vote
 from mtcnn_jax.cascade.windows import Windows, calibrated, compacted, keep_best, look_at, take
 from mtcnn_jax.config import DetectConfig
-from mtcnn_jax.networks.backends import form_of
+from mtcnn_jax.networks.backends import backend_of
 from mtcnn_jax.networks.forward import forward
 from mtcnn_jax.networks.layers import INPUT_SIZE, STRIDE
 
@@ -35,8 +35,8 @@ class Detections(NamedTuple):
         scores: float32 [n].
         landmarks: float32 [n, 5, 2].
         valid: bool [n].
-        overflow: int32 [3]: windows over each of the three capacities, which were dropped, or, in
-            the form "straight", left undecided.
+        overflow: int32 [3]: windows over each of the three capacities, which were dropped, or, on
+            the backend "gpu_unrolled", left undecided.
     """
 
     boxes: jax.Array
@@ -51,12 +51,12 @@ def _outputs(
     chain: list[jax.Array],
     size: jax.Array,
     levels: tuple[pyramid.Level, ...],
-    form: str,
+    backend: str,
 ) -> Iterator[tuple[jax.Array, jax.Array]]:
     """P-Net's scores [r, c] and offsets [r, c, 4] over one level after the other."""
-    for group in packing.groups(levels, form):
+    for group in packing.groups(levels, backend):
         pixels, corners = packing.lay_out(chain, size, group)
-        logits, offsets = forward("pnet", params, pixels, form=form)
+        logits, offsets = forward("pnet", params, pixels, backend=backend)
         scores = jax.nn.softmax(logits[0])[..., 1]
         for level, corner in zip(group, corners, strict=True):
             rows, columns = (
@@ -87,7 +87,7 @@ def scan(
         threshold are valid.
     """
     found = []
-    outputs = _outputs(params["pnet"], chain, size, levels, config.form)
+    outputs = _outputs(params["pnet"], chain, size, levels, config.backend)
     for number, (level, (scores, offsets)) in enumerate(zip(levels, outputs, strict=True)):
         scores = scores.ravel()
         valid = pyramid.cell_valid(level, size).ravel()
@@ -108,13 +108,13 @@ def scan(
 
 
 def _suppress(
-    windows: Windows, threshold: float, form: str, *, mode: str = "union", within: bool = False
+    windows: Windows, threshold: float, backend: str, *, mode: str = "union", within: bool = False
 ) -> tuple[jax.Array, jax.Array]:
     """What `nms` keeps of sorted windows, over all or `within` their groups, and the undecided."""
     groups = windows.groups if within else None
-    if form_of(form) == "straight":
+    if backend_of(backend) == "gpu_unrolled":
         return nms_in_steps(windows.boxes, windows.valid, threshold, groups=groups, mode=mode)
-    keep = nms(windows.boxes, windows.valid, threshold, groups=groups, mode=mode, form=form)
+    keep = nms(windows.boxes, windows.valid, threshold, groups=groups, mode=mode, backend=backend)
     return keep, jnp.zeros((), jnp.int32)
 
 
@@ -131,17 +131,17 @@ def propose(windows: Windows, config: DetectConfig) -> tuple[Windows, jax.Array]
     """
     capacity, room = config.capacities[:2]
     between, over = capacity, 0
-    if form_of(config.form) == "straight":
+    if backend_of(config.backend) == "gpu_unrolled":
         # Sorting 2,048 windows and suppressing among 512 takes less than all cells and 2,048; the
         # first suppression leaves a third, of which the second takes away next to none.
         windows, over = compacted(windows, capacity)
         between = room
     windows, dropped = keep_best(windows, capacity)
     within, overall = config.nms_thresholds[:2]
-    keep, undecided = _suppress(windows, within, config.form, within=True)
+    keep, undecided = _suppress(windows, within, config.backend, within=True)
     over_candidates = over + dropped + undecided
     windows, over = compacted(windows._replace(valid=keep), between)
-    keep, undecided = _suppress(windows, overall, config.form)
+    keep, undecided = _suppress(windows, overall, config.backend)
     windows, dropped = compacted(windows._replace(valid=keep), room)
     squares = box_lib.to_square(calibrated(windows))
     over_windows = over + dropped + undecided
@@ -163,13 +163,18 @@ def refine(
         Square windows for O-Net, [capacities[2]], and int32 [], what went over that capacity.
     """
     logits, offsets = look_at(
-        "rnet", params["rnet"], crops_of, windows, chunk=config.used_chunks[0], form=config.form
+        "rnet",
+        params["rnet"],
+        crops_of,
+        windows,
+        chunk=config.used_chunks[0],
+        backend=config.backend,
     )
     scores = jax.nn.softmax(logits)[..., 1]
     valid = windows.valid & (scores > config.thresholds[1])
     windows = windows._replace(scores=scores, offsets=offsets, valid=valid)
     windows, _ = keep_best(windows, windows.valid.shape[0])
-    keep, undecided = _suppress(windows, config.nms_thresholds[2], config.form)
+    keep, undecided = _suppress(windows, config.nms_thresholds[2], config.backend)
     windows, over = compacted(windows._replace(valid=keep), config.capacities[2])
     return windows._replace(boxes=box_lib.to_square(calibrated(windows))), over + undecided
 
@@ -190,7 +195,12 @@ def finish(
         how many were left undecided.
     """
     logits, offsets, points = look_at(
-        "onet", params["onet"], crops_of, windows, chunk=config.used_chunks[1], form=config.form
+        "onet",
+        params["onet"],
+        crops_of,
+        windows,
+        chunk=config.used_chunks[1],
+        backend=config.backend,
     )
     scores = jax.nn.softmax(logits)[..., 1]
     landmarks = box_lib.decode_landmarks(windows.boxes, points)
@@ -202,7 +212,7 @@ def finish(
     order = jnp.argsort(-jnp.where(valid, scores, -1.0), stable=True)
     windows, landmarks, weights = take((windows, landmarks, weights), order)
     smaller = config.nms_thresholds[3]
-    keep, undecided = _suppress(windows, smaller, config.form, mode="min")
+    keep, undecided = _suppress(windows, smaller, config.backend, mode="min")
     said = jnp.concatenate([windows.boxes, landmarks.reshape(-1, 10)], axis=1)
     means = vote(windows.boxes, said, weights, config.voting)
     windows = windows._replace(boxes=means[:, :4], valid=keep)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from mtcnn_jax.cascade import boxes as box_lib
-from mtcnn_jax.networks.backends import form_of
+from mtcnn_jax.networks.backends import backend_of
 from mtcnn_jax.networks.forward import forward
 from mtcnn_jax.networks.layers import HEADS
 
@@ -64,7 +64,7 @@ def calibrated(windows: Windows) -> jax.Array:
 
 
 def look_at(
-    stage: str, params: Any, crops_of: Callable, windows: Windows, *, chunk: int, form: str
+    stage: str, params: Any, crops_of: Callable, windows: Windows, *, chunk: int, backend: str
 ) -> tuple[jax.Array, ...]:
     """Runs a network over the valid windows, `chunk` at a time.
 
@@ -74,14 +74,14 @@ def look_at(
         crops_of: windows [k, 4] to crops [k, side, side, 3], normalised.
         windows: the valid ones first.
         chunk: how many go through together; the loop ends after the last valid one.
-        form: as in `networks.backends`; on a GPU the first chunk is not asked for, but looked at in
-            any case, and "straight" makes one of all.
+        backend: as in `networks.backends`; on a GPU the first chunk is not asked for, but looked at
+            in any case, and "gpu_unrolled" makes one of all.
 
     Returns:
         The network's outputs, each [n, ...]; zeros after the last chunk that was looked at.
     """
-    if form_of(form) == "straight":
-        return forward(stage, params, crops_of(windows.boxes), form=form)
+    if backend_of(backend) == "gpu_unrolled":
+        return forward(stage, params, crops_of(windows.boxes), backend=backend)
     capacity = windows.boxes.shape[0]
     padded = -(-capacity // chunk) * chunk
     sides = windows.boxes[:, 2] - windows.boxes[:, 0]
@@ -93,7 +93,7 @@ def look_at(
         number, results = state
         at = number * chunk
         part = jax.lax.dynamic_slice_in_dim(boxes, at, chunk)
-        outputs = forward(stage, params, crops_of(part), form=form)
+        outputs = forward(stage, params, crops_of(part), backend=backend)
         results = tuple(
             jax.lax.dynamic_update_slice_in_dim(whole, found, at, axis=0)
             for whole, found in zip(results, outputs, strict=True)
@@ -102,7 +102,7 @@ def look_at(
 
     blank = tuple(jnp.zeros((padded, width)) for width in HEADS[stage])
     state = (jnp.zeros((), jnp.int32), blank)
-    if form_of(form) == "gpu":
+    if backend_of(backend) == "gpu":
         state = body(state)
     _, results = jax.lax.while_loop(lambda state: state[0] * chunk < count, body, state)
     return tuple(jnp.zeros_like(r[:capacity]).at[by_size].set(r[:capacity]) for r in results)

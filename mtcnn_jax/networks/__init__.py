@@ -1,10 +1,10 @@
-"""The three networks, and the forms that they are computed in.
+"""The three networks, and the backends that compute them.
 
 In reading order:
 
-layers: sizes, pixels and pooling, which all forms share.
-reference: P-Net, R-Net and O-Net as flax modules, which all other forms are held to.
+layers: sizes, pixels and pooling, which all backends share.
+reference: P-Net, R-Net and O-Net as flax modules, which the others are held to.
 cpu, gpu: the same numbers, arranged for a CPU and for a GPU.
-backends: which of them is meant, and how many windows suit it.
-forward: runs the one that is meant; flax is loaded for the reference alone.
+backends: their names, which of them suits this machine, and how many windows suit it.
+forward: runs a network on a backend; flax is loaded for the reference alone.
 """

@@ -1,4 +1,4 @@
-"""What the networks share in whatever form they are computed: sizes, pixels, pooling."""
+"""What the networks share whichever backend computes them: sizes, pixels, pooling."""
 
 import functools
 

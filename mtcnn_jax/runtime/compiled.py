@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mtcnn_jax.cascade import stages
-from mtcnn_jax.networks.backends import form_of
+from mtcnn_jax.networks.backends import backend_of
 from mtcnn_jax.runtime.executables import kept
 
 _CPU_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
@@ -56,7 +56,7 @@ def _over_pictures(function: Callable, *, many: bool) -> Callable:
     """`function`, or the same over canvases [b, h, w, 3] and sizes [b, 2]."""
 
     def over(params, canvases, sizes, config):
-        if form_of(config.form) == "cpu":
+        if backend_of(config.backend) == "cpu":
             # What a branch computes once for one picture, it does not for several that share it:
             # four took 98 ms each, 36 one after the other.
             one = functools.partial(function, params, config=config)

@@ -160,14 +160,14 @@ def test_the_form_without_loops_comes_first_and_then_the_one_that_holds_all():
     seen, answers = [], [True, True, False]
 
     def run(params, canvas, size, config):
-        seen.append((config.form, config.capacities))
+        seen.append((config.backend, config.capacities))
         return (np.full(3, answers[len(seen) - 1]),)
 
-    config = mj.DetectConfig(form="straight", capacities=(4096, 1024, 64))
+    config = mj.DetectConfig(backend="gpu_unrolled", capacities=(4096, 1024, 64))
     _run_one(run, {}, np.zeros((480, 640, 3), np.uint8), config)
-    first = (2048, 512, 64)  # Those of the form, or the user's where they are less.
+    first = (2048, 512, 64)  # Those of the backend, or the user's where they are less.
     later = [("gpu", (4096, 1024, 64)), ("gpu", (16384, 4096, 256))]
-    assert seen == [("straight", first), *later]
+    assert seen == [("gpu_unrolled", first), *later]
 
 
 def test_on_a_gpu_it_is_the_same_two_forms(monkeypatch):
@@ -175,11 +175,11 @@ def test_on_a_gpu_it_is_the_same_two_forms(monkeypatch):
     _attempts.cache_clear()
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     found = {
-        shape: [config.form for config, _ in _attempts(QUICK, shape, overflown=False)]
+        shape: [config.backend for config, _ in _attempts(QUICK, shape, overflown=False)]
         for shape in [(480, 640), (1080, 1920)]
     }
     _attempts.cache_clear()
-    assert found == {(480, 640): ["straight", *["gpu"] * 3], (1080, 1920): ["gpu", "gpu"]}
+    assert found == {(480, 640): ["gpu_unrolled", *["gpu"] * 3], (1080, 1920): ["gpu", "gpu"]}
 
 
 @pytest.mark.parametrize(("retries", "looks"), [(0, 1), (1, 2)])

@@ -21,31 +21,31 @@ def greedy(boxes, valid, threshold, groups, *, smaller=False):
     return np.isin(np.arange(len(boxes)), kept)
 
 
-FORMS = pytest.mark.parametrize("form", ["cpu", "gpu"])
+BACKENDS = pytest.mark.parametrize("backend", ["cpu", "gpu"])
 
 
-@FORMS
+@BACKENDS
 @pytest.mark.parametrize("mode", ["union", "min"])
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7])
 @pytest.mark.parametrize("count", [1, 7, 200])
-def test_equals_the_greedy_loop(mode, threshold, count, form):
+def test_equals_the_greedy_loop(mode, threshold, count, backend):
     rng = np.random.default_rng(count)
     boxes, valid = random_boxes(rng, count), rng.uniform(size=count) < 0.8
     groups = rng.integers(0, 3, count)
     wanted = greedy(boxes, valid, threshold, groups, smaller=mode == "min")
-    found = nms(boxes, valid, threshold, groups=groups, mode=mode, form=form)
+    found = nms(boxes, valid, threshold, groups=groups, mode=mode, backend=backend)
     np.testing.assert_array_equal(found, wanted)
 
 
-@pytest.mark.parametrize(("form", "block"), [("cpu", BLOCK), ("gpu", 128), ("gpu", GPU_BLOCK)])
-def test_equals_the_greedy_loop_over_several_blocks(form, block, monkeypatch):
+@pytest.mark.parametrize(("backend", "block"), [("cpu", BLOCK), ("gpu", 128), ("gpu", GPU_BLOCK)])
+def test_equals_the_greedy_loop_over_several_blocks(backend, block, monkeypatch):
     monkeypatch.setattr("mtcnn_jax.cascade.nms.GPU_BLOCK", block)
     rng = np.random.default_rng(5)
     count = 2 * block + 37
     boxes, valid = random_boxes(rng, count), np.arange(count) < count - 20
     wanted = greedy(boxes, valid, 0.6, np.zeros(count))
     assert BLOCK // 10 < wanted.sum() < count - 50
-    np.testing.assert_array_equal(nms(boxes, valid, 0.6, form=form), wanted)
+    np.testing.assert_array_equal(nms(boxes, valid, 0.6, backend=backend), wanted)
 
 
 @pytest.mark.parametrize("capacity", [41, 100, 2 * BLOCK])
@@ -59,12 +59,12 @@ def test_padding_changes_nothing(capacity):
     assert not found[40:].any() and 0 < plain.sum() < 40
 
 
-@FORMS
-def test_a_suppressed_box_suppresses_nothing(form):
+@BACKENDS
+def test_a_suppressed_box_suppresses_nothing(backend):
     """A chain a > b > c, where a overlaps b and b overlaps c: c stays, whatever the length."""
     starts = np.arange(40, dtype=np.float32) * 4
     boxes = np.stack([starts, 0 * starts, starts + 10, 0 * starts + 10], axis=1)
-    found = nms(boxes, np.ones(40, bool), 0.4, form=form)
+    found = nms(boxes, np.ones(40, bool), 0.4, backend=backend)
     np.testing.assert_array_equal(found, np.arange(40) % 2 == 0)
 
 

@@ -7,7 +7,7 @@ import pytest
 from mtcnn_jax import DetectConfig
 from mtcnn_jax.cascade import crops, packing, pyramid, stages
 from mtcnn_jax.cascade.packing import groups, pack
-from mtcnn_jax.networks.backends import FORMS
+from mtcnn_jax.networks.backends import BACKENDS
 from mtcnn_jax.runtime.buckets import CANVASES
 
 
@@ -32,18 +32,18 @@ def test_nothing_is_packed_into_nothing():
 
 def test_small_levels_go_together_on_a_cpu_and_all_on_a_gpu():
     levels = pyramid.plan((480, 640))
-    counts = {form: [len(group) for group in groups(levels, form)] for form in FORMS}
-    assert counts["plain"] == [1] * 10
+    counts = {backend: [len(group) for group in groups(levels, backend)] for backend in BACKENDS}
+    assert counts["reference"] == [1] * 10
     assert counts["cpu"] == [1, 1, 1, 7]  # 288x384, 205x273 and 145x194; the next has 103x137.
     assert counts["gpu"] == [10]
-    assert all(sum(groups(levels, form), ()) == levels for form in FORMS)
-    assert not any(groups((), form) for form in FORMS)
+    assert all(sum(groups(levels, backend), ()) == levels for backend in BACKENDS)
+    assert not any(groups((), backend) for backend in BACKENDS)
 
 
-@pytest.mark.parametrize("form", ["gpu", "cpu"])
+@pytest.mark.parametrize("backend", ["gpu", "cpu"])
 @pytest.mark.parametrize("size", [(97, 131), (100, 140)])
 def test_cells_over_packed_levels_are_those_over_the_levels(
-    size, form, params, street, monkeypatch
+    size, backend, params, street, monkeypatch
 ):
     """The picture fills its canvas, whose levels have odd sides, or only a part of it."""
     monkeypatch.setattr(packing, "ALONE", 2000)
@@ -52,13 +52,13 @@ def test_cells_over_packed_levels_are_those_over_the_levels(
     assert any(level.shape[0] % 2 for level in levels)
     assert any(level.shape[1] % 2 for level in levels)
 
-    def scan(form):
+    def scan(backend):
         chain = crops.mip_chain(canvas, np.array((97, 131)), pyramid.mips_used(levels))
-        config = DetectConfig(thresholds=(0.0, 0.0, 0.0), form=form)
+        config = DetectConfig(thresholds=(0.0, 0.0, 0.0), backend=backend)
         return stages.scan(params, chain, np.array((97, 131)), levels, config)
 
-    assert len(groups(levels, form)) == {"gpu": 1, "cpu": 3}[form] < len(levels)
-    plain, found = (jax.jit(scan, static_argnums=0)(each) for each in ("plain", form))
+    assert len(groups(levels, backend)) == {"gpu": 1, "cpu": 3}[backend] < len(levels)
+    plain, found = (jax.jit(scan, static_argnums=0)(each) for each in ("reference", backend))
     np.testing.assert_array_equal(found.valid, plain.valid)
     np.testing.assert_array_equal(found.groups, plain.groups)
     assert plain.valid.sum() > 1000

@@ -164,7 +164,7 @@ def test_overflow_is_counted(params, street):
         ({"capacities": (10, 10, 0)}, "capacities is .*whole numbers from 1"),
         ({"capacities": (10.5, 10, 1)}, "capacities is"),
         ({"chunks": (True, 1)}, "chunks is"),
-        ({"form": "tpu"}, "form is .tpu.; accepted are auto, plain, cpu, gpu"),
+        ({"backend": "tpu"}, "backend is .tpu.; accepted are auto, reference, cpu, gpu"),
         ({"retries": -1}, "retries is -1"),
     ],
 )

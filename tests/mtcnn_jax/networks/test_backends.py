@@ -1,4 +1,4 @@
-"""The forms of the cascade against the plain one, end to end."""
+"""The backends of the cascade against the reference, end to end."""
 
 import dataclasses
 
@@ -12,7 +12,7 @@ from tests.mtcnn_jax.cascade.test_boxes import overlap
 def same(faces, wanted):
     """The same faces, within what one window more or less makes of their means.
 
-    Where an overlap is the threshold itself, rounding decides, which differs from form to form.
+    Where an overlap is the threshold itself, rounding decides, which differs between backends.
     """
     assert len(faces.boxes) == len(wanted.boxes) >= 1
     assert min(map(overlap, faces.boxes, wanted.boxes)) > 0.98
@@ -22,17 +22,17 @@ def same(faces, wanted):
 
 @pytest.fixture(scope="module")
 def plain(params, street, astronaut):
-    """Each photo, and its faces in the plain form."""
+    """Each photo, and its faces by the reference."""
     photos = {"street": street, "astronaut": astronaut[:300, 60:360]}
-    config = DetectConfig(form="plain")
+    config = DetectConfig(backend="reference")
     return {name: (photo, detect(params, photo, config)) for name, photo in photos.items()}
 
 
-@pytest.mark.parametrize("form", ["cpu", "gpu", "straight"])
+@pytest.mark.parametrize("backend", ["cpu", "gpu", "gpu_unrolled"])
 @pytest.mark.parametrize("name", ["street", "astronaut"])
-def test_the_faces_are_those_of_the_plain_form(name, form, plain, params):
+def test_the_faces_are_those_of_the_reference(name, backend, plain, params):
     photo, wanted = plain[name]
-    same(detect(params, photo, DetectConfig(form=form)), wanted)
+    same(detect(params, photo, DetectConfig(backend=backend)), wanted)
 
 
 def test_so_they_are_in_a_batch_for_a_gpu(params, street):
@@ -40,7 +40,7 @@ def test_so_they_are_in_a_batch_for_a_gpu(params, street):
     pictures = [street, street[:, ::-1], street[40:, 30:]]
     wanted = [detect(params, picture, config) for picture in pictures]
     assert sum(len(faces.scores) for faces in wanted) > 8
-    config = dataclasses.replace(config, form="gpu", chunks=(64, 8))
+    config = dataclasses.replace(config, backend="gpu", chunks=(64, 8))
     for faces, one in zip(
         detect_batch(params, pictures, config, batch_size=2), wanted, strict=True
     ):

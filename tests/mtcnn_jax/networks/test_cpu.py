@@ -1,4 +1,4 @@
-"""The networks arranged for a CPU against the plain ones: each layer, each network, the cascade."""
+"""The networks arranged for a CPU against the reference: each layer, each network, the cascade."""
 
 import functools
 
@@ -48,13 +48,13 @@ def test_columns_abreast_are_those_of_one_at_a_time(size, shape, abreast):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_outputs_are_those_of_the_plain_network(name):
+def test_the_outputs_are_those_of_the_reference(name):
     params, size = random_params(name), INPUT_SIZE[name]
     for shape in [(37, 52), (38, 41)] if name == "pnet" else [(size, size)]:
         x = normal(3, *shape, 3)
         plain, found = (
-            jax.jit(functools.partial(forward, name, form=form))(params, x)
-            for form in ("plain", "cpu")
+            jax.jit(functools.partial(forward, name, backend=backend))(params, x)
+            for backend in ("reference", "cpu")
         )
         assert len(plain) == len(found)
         for one, other in zip(plain, found, strict=True):
@@ -68,7 +68,7 @@ def test_pnet_in_strips_is_pnet_at_once(shape, rows, monkeypatch):
     monkeypatch.setattr(cpu, "STRIP", 2 * shape[1] * rows)
     found = jax.jit(cpu.pnet)(params, x)
     assert "scan" in str(jax.make_jaxpr(cpu.pnet)(params, x))
-    for one, plain in zip(found, forward("pnet", params, x, form="plain"), strict=True):
+    for one, plain in zip(found, forward("pnet", params, x, backend="reference"), strict=True):
         assert one.shape == plain.shape
         np.testing.assert_allclose(one, plain, atol=1e-5 * np.abs(plain).max())
 
@@ -76,11 +76,11 @@ def test_pnet_in_strips_is_pnet_at_once(shape, rows, monkeypatch):
 def test_auto_follows_the_backend(monkeypatch):
     params, x = random_params("rnet"), normal(1, 24, 24, 3)
 
-    def traced(form):
-        return str(jax.make_jaxpr(lambda x: forward("rnet", params, x, form=form))(x))
+    def traced(backend):
+        return str(jax.make_jaxpr(lambda x: forward("rnet", params, x, backend=backend))(x))
 
-    known = {form: traced(form) for form in ("plain", "cpu", "gpu")}
+    known = {backend: traced(backend) for backend in ("reference", "cpu", "gpu")}
     assert len(set(known.values())) == 3
-    for backend, form in (("cpu", "cpu"), ("gpu", "gpu")):
+    for backend in ("cpu", "gpu"):
         monkeypatch.setattr(jax, "default_backend", lambda backend=backend: backend)
-        assert traced("auto") == known[form]
+        assert traced("auto") == known[backend]

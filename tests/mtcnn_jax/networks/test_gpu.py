@@ -1,4 +1,4 @@
-"""The networks arranged for a GPU against the plain ones."""
+"""The networks arranged for a GPU against the reference."""
 
 import functools
 
@@ -13,13 +13,13 @@ from tests.mtcnn_jax.networks.test_cpu import normal, random_params
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_outputs_are_those_of_the_plain_network(name):
+def test_the_outputs_are_those_of_the_reference(name):
     params, size = random_params(name), INPUT_SIZE[name]
     for shape in [(37, 52), (38, 41)] if name == "pnet" else [(size, size)]:
         x = normal(3, *shape, 3)
         plain, found, straight = (
-            jax.jit(functools.partial(forward, name, form=form))(params, x)
-            for form in ("plain", "gpu", "straight")
+            jax.jit(functools.partial(forward, name, backend=backend))(params, x)
+            for backend in ("reference", "gpu", "gpu_unrolled")
         )
         assert len(plain) == len(found) == len(straight)
         for one, other, third in zip(plain, found, straight, strict=True):
