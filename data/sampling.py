@@ -17,7 +17,7 @@ from PIL import Image
 
 from mtcnn_jax.cascade import crops, pyramid
 from mtcnn_jax.networks.layers import INPUT_SIZE
-from mtcnn_jax.runtime.buckets import canvas_shape, canvases_for_many
+from mtcnn_jax.runtime.buckets import bucket_of, buckets_for_many
 from mtcnn_jax.training.samples import (
     CONTEXT,
     LANDMARK,
@@ -236,7 +236,7 @@ def _cut_as_pyramid(image: np.ndarray, windows: np.ndarray, side: int) -> np.nda
 def _cut_as_crops(image: np.ndarray, windows: np.ndarray, side: int) -> np.ndarray:
     """uint8 [n, side, side, 3] by `crops.crop_from`."""
     height, width = image.shape[:2]
-    canvas = np.zeros((*canvas_shape(height, width, canvases_for_many()), 3), np.uint8)
+    canvas = np.zeros((*bucket_of(height, width, buckets_for_many()), 3), np.uint8)
     canvas[:height, :width] = image
     size = np.array([height, width], np.int32)
     patches = np.zeros((len(windows), side, side, 3), np.uint8)

@@ -22,7 +22,7 @@ from mtcnn_jax.networks.backends import (
     tries_unrolled,
 )
 from mtcnn_jax.networks.layers import INPUT_SIZE
-from mtcnn_jax.runtime.buckets import CANVASES, Canvases, by_canvas, canvas_shape
+from mtcnn_jax.runtime.buckets import BUCKETS, Buckets, bucket_of, by_bucket
 from mtcnn_jax.runtime.compiled import detector, staged, unpacked
 
 GROWTH = 4
@@ -105,12 +105,12 @@ def _run_one(
     image: np.ndarray,
     config: DetectConfig,
     *,
-    canvases: Canvases = CANVASES,
+    buckets: Buckets = BUCKETS,
     overflown: bool = False,
 ) -> Any:
     """Runs on uint8 [h, w, 3], again at larger capacities for as long as they overflow."""
     height, width = image.shape[:2]
-    shape = canvas_shape(height, width, canvases)
+    shape = bucket_of(height, width, buckets)
     canvas = image
     if image.shape[:2] != shape:
         canvas = np.empty((*shape, 3), np.uint8)
@@ -150,10 +150,10 @@ def _run_all(
     images: Sequence[np.ndarray],
     config: DetectConfig,
     batch_size: int,
-    canvases: Canvases = CANVASES,
+    buckets: Buckets = BUCKETS,
 ) -> list[Any]:
-    """Runs on every picture, `batch_size` of one canvas at a time; results in order."""
-    run_one = functools.partial(_run_one, one, params, config=config, canvases=canvases)
+    """Runs on every picture, `batch_size` of one bucket at a time; results in order."""
+    run_one = functools.partial(_run_one, one, params, config=config, buckets=buckets)
     if batch_size == 1:
         return [run_one(image) for image in images]
     results: dict[int, Any] = {}
@@ -173,7 +173,7 @@ def _run_all(
 
     # While the device looks at one batch, the host lays out the next and reads the one before.
     under_way: collections.deque = collections.deque()
-    for shape, members in by_canvas(images, canvases).items():
+    for shape, members in by_bucket(images, buckets).items():
         buffers = [np.empty((batch_size, *shape, 3), np.uint8) for _ in range(AHEAD)]
         for count, start in enumerate(range(0, len(members), batch_size)):
             if len(under_way) == AHEAD:
@@ -248,7 +248,7 @@ def detect_batch(
         params: from `load_params`.
         images: what `detect` accepts, each.
         config: how to look.
-        batch_size: pictures of one canvas that go through together; by default 1 on a CPU, where
+        batch_size: pictures of one bucket that go through together; by default 1 on a CPU, where
             one picture keeps all cores busy, and 16 elsewhere.
 
     Returns:
@@ -271,7 +271,7 @@ def detect_stages(
     *,
     until: str = "onet",
     batch_size: int | None = None,
-    canvases: Canvases = CANVASES,
+    buckets: Buckets = BUCKETS,
 ) -> list[dict[str, np.ndarray]]:
     """The windows that each stage leaves: which one lost a face, what the next one has to learn.
 
@@ -281,7 +281,7 @@ def detect_stages(
         config: how to look.
         until: the last stage to run, "pnet", "rnet" or "onet".
         batch_size: as in `detect_batch`.
-        canvases: (height, width) of those that pictures go on, each compiled for anew.
+        buckets: (height, width) of those that pictures go into, each compiled for anew.
 
     Returns:
         For each picture and each stage's name float32 [n, 5], box and score by descending score:
@@ -294,7 +294,7 @@ def detect_stages(
         raise ValueError(f"until is {until!r}; accepted are {', '.join(INPUT_SIZE)}")
     batch_size = _checked(config, batch_size)
     one, many = staged(until, many=False), staged(until, many=True)
-    found = _run_all(one, many, params, _read_all(images), config, batch_size, canvases)
+    found = _run_all(one, many, params, _read_all(images), config, batch_size, buckets)
     return [
         {
             name: np.concatenate([stage.boxes, stage.scores[:, None]], axis=1)[stage.valid]

@@ -9,7 +9,7 @@ from mtcnn_jax.cascade.stages import Params
 from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.detect import detect, detect_batch
 from mtcnn_jax.networks.backends import tries_unrolled
-from mtcnn_jax.runtime.buckets import canvas_shape
+from mtcnn_jax.runtime.buckets import bucket_of
 
 
 def warmup(
@@ -26,13 +26,13 @@ def warmup(
 
     Args:
         params: from `load_params`.
-        sizes: (height, width) in pixels of pictures to come. Sizes that go on the same canvas
+        sizes: (height, width) in pixels of pictures to come. Sizes that go into the same bucket
             share a compilation.
         config: how to look.
         batch_size: above 1, compiles for `detect_batch` with it.
 
     Returns:
-        The canvases (height, width) that are ready now.
+        The buckets (height, width) that are ready now.
 
     Raises:
         ValueError: if a size is not two whole numbers above 0, or `batch_size` is not one.
@@ -44,7 +44,7 @@ def warmup(
             raise ValueError(
                 f"size {size!r}; accepted are two whole numbers above 0, height and width"
             )
-        shape = canvas_shape(*sides)
+        shape = bucket_of(*sides)
         if shape not in shapes:
             shapes.append(shape)
     for shape in shapes:

@@ -8,25 +8,25 @@ import numpy as np
 
 from mtcnn_jax import DetectConfig
 from mtcnn_jax.detect import detect_stages
-from mtcnn_jax.runtime.buckets import by_canvas, canvases_for_many
+from mtcnn_jax.runtime.buckets import buckets_for_many, by_bucket
 
 MEMORY = 6 * 2**30
-"""Bytes that an accelerator is to have for each canvas shape in progress: 16 pictures of 1024x768
+"""Bytes that an accelerator is to have for each bucket in progress: 16 pictures of 1024x768
 take 1.2 GiB until R-Net by the compiler's account, of 1600x1200 two and a half times that."""
 
 
 def workers() -> int:
-    """How many canvas shapes may be looked at side by side: one on a CPU, whose cores are busy."""
+    """How many buckets may be looked at side by side: one on a CPU, whose cores are busy."""
     device = jax.local_devices()[0]
     if device.platform == "cpu":
         return 1
     return max(1, (device.memory_stats() or {}).get("bytes_limit", 0) // MEMORY)
 
 
-def stages_by_canvas(
+def stages_by_bucket(
     params: dict, images: Sequence[np.ndarray], config: DetectConfig, *, until: str
 ) -> list[dict[str, np.ndarray]]:
-    """`mtcnn_jax.detect_stages` with a thread for each canvas shape, each of which compiles anew.
+    """`mtcnn_jax.detect_stages` with a thread for each bucket, each of which compiles anew.
 
     Args:
         params: of the networks up to `until`.
@@ -38,13 +38,13 @@ def stages_by_canvas(
         As `detect_stages`.
     """
     found: dict[int, dict[str, np.ndarray]] = {}
-    canvases = canvases_for_many()
+    buckets = buckets_for_many()
 
     def look(rows: list[int]) -> None:
         chosen = [images[row] for row in rows]
-        stages = detect_stages(params, chosen, config, until=until, canvases=canvases)
+        stages = detect_stages(params, chosen, config, until=until, buckets=buckets)
         found.update(zip(rows, stages, strict=True))
 
     with ThreadPoolExecutor(workers()) as pool:
-        list(pool.map(look, by_canvas(images, canvases).values()))
+        list(pool.map(look, by_bucket(images, buckets).values()))
     return [found[row] for row in range(len(images))]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from experiments.mining.buckets import stages_by_canvas
+from experiments.mining.buckets import stages_by_bucket
 from mtcnn_jax import DetectConfig
 from mtcnn_jax.networks.layers import INPUT_SIZE
 
@@ -77,7 +77,7 @@ def calibrate(
         config = DetectConfig(
             min_face_size=min_face_size, thresholds=looking, capacities=CAPACITIES, retries=0
         )
-        found = stages_by_canvas(params, images, config, until=stage)
+        found = stages_by_bucket(params, images, config, until=stage)
         point = operating_point([left[stage][:, 4] for left in found], target)
         if point is not None:
             break

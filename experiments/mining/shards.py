@@ -21,7 +21,7 @@ import tqdm
 from data import records, sampling
 from data.batches import gather
 from data.samples import concatenate, load_samples, merge_samples, save_samples
-from experiments.mining.buckets import stages_by_canvas
+from experiments.mining.buckets import stages_by_bucket
 from experiments.mining.config import MineConfig
 from mtcnn_jax import DetectConfig, read_image, spare_mappings
 from mtcnn_jax.networks.layers import INPUT_SIZE
@@ -48,7 +48,7 @@ def proposals(stage: str, params, images: list[np.ndarray], config: MineConfig) 
     with warnings.catch_warnings():
         # That windows of low score are dropped is what `proposed` says.
         warnings.filterwarnings("ignore", ".* went over the capacities ", UserWarning)
-        found = stages_by_canvas(params, images, looking, until=before)
+        found = stages_by_bucket(params, images, looking, until=before)
     return [stages[before][:, :4] for stages in found]
 
 

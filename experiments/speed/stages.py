@@ -22,7 +22,7 @@ from mtcnn_jax.detect import detect
 from mtcnn_jax.networks import reference
 from mtcnn_jax.networks.forward import forward
 from mtcnn_jax.networks.layers import INPUT_SIZE
-from mtcnn_jax.runtime.buckets import canvas_shape
+from mtcnn_jax.runtime.buckets import bucket_of
 from mtcnn_jax.runtime.compiled import compiler_options
 
 RATE, COPY = "matrix product", "copy"
@@ -87,7 +87,7 @@ def time_stages(
         pyramid, P-Net, selection, R-Net's and O-Net's crops and networks, suppression, host (what
         `detect` adds) and whole.
     """
-    shape = canvas_shape(*image.shape[:2])
+    shape = bucket_of(*image.shape[:2])
     canvas = np.zeros((*shape, 3), np.uint8)
     canvas[: image.shape[0], : image.shape[1]] = image
     canvas, size = jnp.asarray(canvas), jnp.array(image.shape[:2], jnp.int32)

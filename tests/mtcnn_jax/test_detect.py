@@ -16,7 +16,7 @@ from PIL import Image
 import mtcnn_jax as mj
 from mtcnn_jax.cascade import stages
 from mtcnn_jax.detect import _attempts, _placed, _run_all, _run_one
-from mtcnn_jax.runtime.buckets import canvas_shape
+from mtcnn_jax.runtime.buckets import bucket_of
 from tests import ROOT
 
 QUICK = mj.DetectConfig(min_face_size=40)
@@ -260,14 +260,14 @@ def test_random_sizes_compile_at_most_twelve_times(params, monkeypatch):
     assert len(set(traces)) == len(traces)
 
 
-def test_canvas_holds_every_picture_and_is_the_smallest_that_does():
+def test_a_bucket_holds_every_picture_and_is_the_smallest_that_does():
     for height, width in [(1, 1), (480, 640), (640, 480), (481, 640), (1600, 1200), (13, 2000)]:
-        shape = canvas_shape(height, width)
+        shape = bucket_of(height, width)
         assert shape[0] >= height and shape[1] >= width
-    assert canvas_shape(480, 640) == (480, 640)
-    assert canvas_shape(769, 479) == (1024, 768)
-    assert canvas_shape(1080, 1920) == (1080, 1920)
-    assert canvas_shape(3000, 4000) == (3072, 4096)
+    assert bucket_of(480, 640) == (480, 640)
+    assert bucket_of(769, 479) == (1024, 768)
+    assert bucket_of(1080, 1920) == (1080, 1920)
+    assert bucket_of(3000, 4000) == (3072, 4096)
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,15 @@ import pytest
 
 from experiments.mining import buckets
 from mtcnn_jax import DetectConfig
-from mtcnn_jax.runtime.buckets import CANVASES
+from mtcnn_jax.runtime.buckets import BUCKETS
 
 
 @pytest.mark.parametrize("side_by_side", [1, 2])
-def test_each_canvas_is_looked_at_once_and_the_order_stays(side_by_side, monkeypatch):
+def test_each_bucket_is_looked_at_once_and_the_order_stays(side_by_side, monkeypatch):
     together, met = [], threading.Barrier(side_by_side, timeout=20)
 
-    def stages(params, images, config, *, until, canvases):
-        assert canvases == CANVASES
+    def stages(params, images, config, *, until, buckets):
+        assert buckets == BUCKETS
         met.wait()  # Breaks unless so many are under way at a time.
         together.append(sorted(image.shape[:2] for image in images))
         return [{until: np.full((1, 5), image.shape[1], np.float32)} for image in images]
@@ -26,7 +26,7 @@ def test_each_canvas_is_looked_at_once_and_the_order_stays(side_by_side, monkeyp
     monkeypatch.setattr(buckets, "workers", lambda: side_by_side)
     sizes = [(100, 150), (300, 200), (90, 160), (320, 320)]
     images = [np.zeros((*size, 3), np.uint8) for size in sizes]
-    found = buckets.stages_by_canvas({}, images, DetectConfig(), until="pnet")
+    found = buckets.stages_by_bucket({}, images, DetectConfig(), until="pnet")
     assert [int(left["pnet"][0, 0]) for left in found] == [150, 200, 160, 320]
     assert sorted(together) == [[(90, 160), (100, 150)], [(300, 200), (320, 320)]]
 

@@ -57,7 +57,7 @@ def test_calibrated_stages_pass_on_the_target(monkeypatch, stage, usual, target)
         looked.append(config.thresholds[index])
         return [{stage: np.stack([row] * 5, axis=1)[row > looked[-1]]} for row in scores_of(params)]
 
-    monkeypatch.setattr(calibration, "stages_by_canvas", stages)
+    monkeypatch.setattr(calibration, "stages_by_bucket", stages)
     params = {stage: {"prob": {"bias": np.zeros(2)}}}
     moved = calibration.calibrate(stage, params, list(raw), target=target)
     passed = (scores_of(moved) > usual).sum()

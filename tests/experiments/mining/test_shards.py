@@ -156,7 +156,7 @@ class TestShard:
             asked.append((params, config.min_face_size, config.thresholds, until))
             return [{until: np.array([[1, 2, 31, 32, 0.9]], np.float32)} for _ in images]
 
-        monkeypatch.setattr(shards, "stages_by_canvas", stages)
+        monkeypatch.setattr(shards, "stages_by_bucket", stages)
         images = [np.zeros((*SIZE, 3), np.uint8)] * 2
         assert [len(found) for found in shards.proposals("pnet", {}, images, CONFIG)] == [0, 0]
         assert asked == []

@@ -8,10 +8,10 @@ from mtcnn_jax import DetectConfig
 from mtcnn_jax.cascade import crops, packing, pyramid, stages
 from mtcnn_jax.cascade.packing import groups, pack
 from mtcnn_jax.networks.backends import BACKENDS
-from mtcnn_jax.runtime.buckets import CANVASES
+from mtcnn_jax.runtime.buckets import BUCKETS
 
 
-@pytest.mark.parametrize("shape", [*CANVASES, (12, 12), (13, 777), (1024, 4096)])
+@pytest.mark.parametrize("shape", [*BUCKETS, (12, 12), (13, 777), (1024, 4096)])
 @pytest.mark.parametrize("min_face_size", [12, 20, 31.7])
 def test_levels_lie_apart_at_even_places(shape, min_face_size):
     levels = pyramid.plan(shape, min_face_size=min_face_size)
@@ -22,7 +22,7 @@ def test_levels_lie_apart_at_even_places(shape, min_face_size):
         taken[y : y + level.shape[0], x : x + level.shape[1]] += 1
     assert taken.max(initial=0) <= 1 and height % 2 == width % 2 == 0
     assert taken.sum() == sum(level.shape[0] * level.shape[1] for level in levels)
-    if shape in CANVASES:
+    if shape in BUCKETS:
         assert taken.size < 1.25 * taken.sum()
 
 
