@@ -205,7 +205,7 @@ def define_flags() -> None:
 def benchmark_all(values: Any) -> None:
     """Times what the flags ask for, writes the results and prints the report."""
     keep_compilations()
-    mj.keep_memory()
+    mj.runtime.keep_memory()
     sections = tuple(values.sections)
     if values.quick:
         config = dataclasses.replace(QUICK, sections=sections)

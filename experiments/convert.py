@@ -53,7 +53,7 @@ class Package(NamedTuple):
     """A package that carries weights.
 
     Attributes:
-        layout: How it names and arranges them.
+        weight_format: How it names and arranges them.
         folder: Where in the package's wheel, or in site-packages, its files are.
         ending: How the files' names end, after `pnet`, `rnet` and `onet`.
         modules: What has to be importable to read them.
@@ -61,7 +61,7 @@ class Package(NamedTuple):
         read: The bytes of one file and the names of the stage's tensors -> name -> array.
     """
 
-    layout: formats.Layout
+    weight_format: formats.Format
     folder: pathlib.PurePosixPath
     ending: str
     modules: tuple[str, ...]
@@ -200,29 +200,29 @@ def _in_wheel(
 
 def _read_npz(package: Package, content: bytes, source: str) -> dict[str, np.ndarray]:
     tensors = parse_npz(content, source)
-    layout = formats.recognise(tensors, source)
-    if layout not in (package.layout, formats.OWN):
-        others = [name for name, other in PACKAGES.items() if other.layout is layout]
+    weight_format = formats.recognise(tensors, source)
+    if weight_format not in (package.weight_format, formats.OWN):
+        others = [name for name, other in PACKAGES.items() if other.weight_format is weight_format]
         raise ValueError(
-            f"{source} holds weights in the layout of {layout.title}, not of "
-            f"{package.layout.title}; use --from={others[0]}"
+            f"{source} holds weights in the layout of {weight_format.title}, not of "
+            f"{package.weight_format.title}; use --from={others[0]}"
         )
-    return formats.to_own(tensors, source, layout=layout)
+    return formats.to_own(tensors, source, weight_format=weight_format)
 
 
 def _read_files(package: Package, files: Mapping[str, bytes], path: str) -> dict[str, np.ndarray]:
     modules = [_import(module, package) for module in package.modules]
     tensors = {}
     for stage, content in files.items():
-        names = [name for name in package.layout.names if name.startswith(f"{stage}/")]
+        names = [name for name in package.weight_format.names if name.startswith(f"{stage}/")]
         try:
             tensors |= package.read(content, names, *modules)
         except _READ_ERRORS as error:
             raise ValueError(
                 f"{stage}{package.ending} of {path!r} cannot be read: {error}; wanted: the weights "
-                f"of {package.layout.title}, as it installs them"
+                f"of {package.weight_format.title}, as it installs them"
             ) from error
-    return formats.to_own(tensors, repr(path), layout=package.layout)
+    return formats.to_own(tensors, repr(path), weight_format=package.weight_format)
 
 
 def _import(module: str, package: Package) -> ModuleType:
@@ -230,7 +230,7 @@ def _import(module: str, package: Package) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise ModuleNotFoundError(
-            f"the *{package.ending} files of {package.layout.title} are read through "
+            f"the *{package.ending} files of {package.weight_format.title} are read through "
             f"{module.partition('.')[0]}, which cannot be imported ({error}); install it with: "
             f"python -m pip install {package.install}"
         ) from error

@@ -130,7 +130,7 @@ def detect_files(params: Params, found: Found, output: str, config: mj.DetectCon
     with open(folder / "faces.jsonl", "w", encoding="utf-8") as lines:
         for number, path in enumerate(bar, 1):
             if number % LOOKED_AFTER == 0:
-                mj.spare_mappings()
+                mj.runtime.spare_mappings()
             try:
                 image = mj.read_image(path)
             except (OSError, ValueError) as error:
@@ -177,7 +177,7 @@ def run(
         print(f"error: {error}", file=sys.stderr)
         return 2
     keep_compilations()
-    mj.keep_memory()
+    mj.runtime.keep_memory()
     return 0 if detect_files(params, found, output, config) else 1
 
 

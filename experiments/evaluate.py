@@ -204,7 +204,7 @@ def evaluate_all(values: Any) -> None:
         results = score_predictions(settings, benchmarks, values.predictions)
     else:
         keep_compilations()
-        mj.keep_memory()
+        mj.runtime.keep_memory()
         results = evaluate(settings, benchmarks, parse_weights(values.weights))
     print(tables.markdown(values_of(results, settings)))
 

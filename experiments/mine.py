@@ -18,7 +18,8 @@ from experiments.console.command import run_command
 from experiments.console.compilations import keep_compilations
 from experiments.mining.config import MineConfig
 from experiments.mining.shards import STAGES, mine_stage, stages_before
-from mtcnn_jax import keep_memory, load_params
+from mtcnn_jax import load_params
+from mtcnn_jax.runtime import keep_memory
 
 
 def define_flags() -> None:

@@ -19,7 +19,7 @@ from experiments.training.config import TrainConfig
 from experiments.training.curves import save_curves
 from experiments.training.loop import Run
 from experiments.training.settings import STAGES, make_config
-from mtcnn_jax.runtime.memory import keep_memory
+from mtcnn_jax.runtime import keep_memory
 from mtcnn_jax.training.recipe import Recipe
 
 

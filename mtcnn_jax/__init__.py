@@ -6,13 +6,13 @@ faces = mj.detect(mj.load_params(), "photo.jpg")
 
 from typing import TYPE_CHECKING, Any
 
+from mtcnn_jax import runtime
 from mtcnn_jax.cascade.stages import Detections, detect_padded
 from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.detect import Faces, detect, detect_batch, detect_stages
 from mtcnn_jax.draw import draw_faces
 from mtcnn_jax.images import read_image
 from mtcnn_jax.runtime.compiled import compiler_options
-from mtcnn_jax.runtime.memory import keep_memory, spare_mappings
 from mtcnn_jax.warmup import warmup
 from mtcnn_jax.weights.params import load_params, save_params
 
@@ -34,11 +34,10 @@ __all__ = [
     "detect_padded",
     "detect_stages",
     "draw_faces",
-    "keep_memory",
     "load_params",
     "read_image",
+    "runtime",
     "save_params",
-    "spare_mappings",
     "warmup",
 ]
 

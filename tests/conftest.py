@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mtcnn_jax import load_params, spare_mappings
+from mtcnn_jax import load_params
+from mtcnn_jax.runtime import spare_mappings
 from tests import ROOT
 
 # Compiling is most of what the suite does, and a fifth quicker at a lower level. Processes that

@@ -1,4 +1,4 @@
-"""Changes to labelled pictures that make them unlike those trained on; the boxes move along."""
+"""Corruptions of labelled pictures, unlike those trained on; the boxes move along."""
 
 import io
 import math
@@ -10,7 +10,7 @@ from PIL import Image
 from data.records import Picture
 from mtcnn_jax import read_image
 
-Change = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+Corruption = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """From a picture uint8 [h, w, 3] and boxes [m, 4] to both as they are after it."""
 
 DARK = 0.2
@@ -42,10 +42,10 @@ def masked(image: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return image, boxes
 
 
-def tilted(degrees: float) -> Change:
+def tilted(degrees: float) -> Corruption:
     """Turned counter-clockwise about its middle, black beside; boxes keep their sides."""
 
-    def change(image: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def corrupt(image: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         turned = np.asarray(
             Image.fromarray(image).rotate(degrees, Image.Resampling.BILINEAR, expand=True)
         )
@@ -56,7 +56,7 @@ def tilted(degrees: float) -> Change:
         half = (boxes[:, 2:] - boxes[:, :2]) / 2
         return turned, np.concatenate([centres - half, centres + half], axis=1).astype(np.float32)
 
-    return change
+    return corrupt
 
 
 def none(image: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -64,7 +64,7 @@ def none(image: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return image, boxes
 
 
-CHANGES: dict[str, Change] = {
+CORRUPTIONS: dict[str, Corruption] = {
     "none": none,
     "grey": grey,
     "dark": dark,
@@ -74,18 +74,18 @@ CHANGES: dict[str, Change] = {
 }
 
 
-class Changed(Sequence):
-    """Labelled pictures, each changed as it is read; without landmarks."""
+class Corrupted(Sequence):
+    """Labelled pictures, each corrupted as it is read; without landmarks."""
 
-    def __init__(self, pictures: Sequence[Picture], change: Change):
-        self._pictures, self._change = pictures, change
+    def __init__(self, pictures: Sequence[Picture], corruption: Corruption):
+        self._pictures, self._corrupt = pictures, corruption
 
     def __len__(self) -> int:
         return len(self._pictures)
 
     def __getitem__(self, index: int) -> Picture:
         picture = self._pictures[index]
-        image, boxes = self._change(read_image(picture.encoded), picture.boxes)
+        image, boxes = self._corrupt(read_image(picture.encoded), picture.boxes)
         file = io.BytesIO()
         Image.fromarray(image).save(file, "BMP")  # Nothing is lost, and little time.
         unknown = np.full_like(picture.landmarks, np.nan)

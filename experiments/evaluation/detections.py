@@ -211,5 +211,5 @@ def detect_pictures(
             found += part
             bar.update(len(part))
             if len(found) % CHUNK < chunk:
-                mj.spare_mappings()
+                mj.runtime.spare_mappings()
     return found

@@ -23,8 +23,9 @@ from data.batches import gather
 from data.samples import concatenate, load_samples, merge_samples, save_samples
 from experiments.mining.buckets import stages_by_bucket
 from experiments.mining.config import MineConfig
-from mtcnn_jax import DetectConfig, read_image, spare_mappings
+from mtcnn_jax import DetectConfig, read_image
 from mtcnn_jax.networks.layers import INPUT_SIZE
+from mtcnn_jax.runtime import spare_mappings
 from mtcnn_jax.training.inference import score
 from mtcnn_jax.training.samples import LANDMARK, NEGATIVE, PART, POSITIVE, Samples
 

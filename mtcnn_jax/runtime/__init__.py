@@ -5,5 +5,9 @@ In reading order:
 buckets: the few shapes that pictures are padded to.
 compiled: the cascade as jitted functions.
 executables: those kept on disk for the next process.
-memory: settings of the whole process, which the caller makes.
+memory: settings of the whole process, which the caller makes: `mj.runtime.keep_memory()`.
 """
+
+from mtcnn_jax.runtime.memory import keep_memory, spare_mappings
+
+__all__ = ["keep_memory", "spare_mappings"]

@@ -1,4 +1,4 @@
-"""How weights are named and laid out: in this project, in facenet-pytorch and in the package mtcnn.
+"""The formats of weights: this project's, and those of facenet-pytorch and the package mtcnn.
 
 Everything here is about flat dictionaries, name -> NumPy array, with names such as
 `rnet/dense4/kernel`. In this project's layout convolution kernels are [height, width, in, out],
@@ -70,7 +70,7 @@ _MTCNN_NAMES = {
 }
 
 
-class Layout(NamedTuple):
+class Format(NamedTuple):
     """One way of naming and arranging the weights.
 
     Attributes:
@@ -136,18 +136,18 @@ def _rows_first(tensor: str, kernel: np.ndarray) -> np.ndarray:
     return kernel.reshape(3, 3, -1, kernel.shape[1]).swapaxes(0, 1).reshape(kernel.shape)
 
 
-OWN = Layout("mtcnn_jax", _names({}), _shape, _keep)
-FACENET_PYTORCH = Layout(
+OWN = Format("mtcnn_jax", _names({}), _shape, _keep)
+FACENET_PYTORCH = Format(
     "facenet-pytorch",
     _names(_FACENET_PYTORCH_NAMES),
     _facenet_pytorch_shape,
     _from_facenet_pytorch,
 )
-MTCNN = Layout("the package mtcnn", _names(_MTCNN_NAMES), _mtcnn_shape, _from_mtcnn)
-LAYOUTS = (OWN, FACENET_PYTORCH, MTCNN)
+MTCNN = Format("the package mtcnn", _names(_MTCNN_NAMES), _mtcnn_shape, _from_mtcnn)
+FORMATS = (OWN, FACENET_PYTORCH, MTCNN)
 
 
-def recognise(names: Iterable[str], source: str) -> Layout:
+def recognise(names: Iterable[str], source: str) -> Format:
     """The layout that tensors of these names are in: the one with which most names are shared.
 
     Args:
@@ -158,28 +158,28 @@ def recognise(names: Iterable[str], source: str) -> Layout:
         ValueError: No name is that of a tensor in any layout.
     """
     names = set(names)
-    layout = max(LAYOUTS, key=lambda each: len(names & each.names.keys()))
-    if not names & layout.names.keys():
+    weight_format = max(FORMATS, key=lambda each: len(names & each.names.keys()))
+    if not names & weight_format.names.keys():
         raise ValueError(
             f"{source} holds no weights of MTCNN: its tensors are {_list(sorted(names))}; "
             f"accepted: {_list(OWN.names)}, or as exported from facenet-pytorch or mtcnn"
         )
-    return layout
+    return weight_format
 
 
 def check_tensors(
     tensors: Mapping[str, np.ndarray],
     source: str,
     *,
-    layout: Layout = OWN,
+    weight_format: Format = OWN,
     stages: Iterable[str] = STAGES,
 ) -> None:
     """Checks that tensors are all those of some networks and no others, well shaped and finite.
 
     Args:
-        tensors: Name in `layout` -> array.
+        tensors: Name in `weight_format` -> array.
         source: What messages call the tensors' origin.
-        layout: What they are checked against.
+        weight_format: What they are checked against.
         stages: The networks that they have to be those of.
 
     Raises:
@@ -188,26 +188,26 @@ def check_tensors(
     """
     stages = tuple(stages)
     wanted = {
-        name: layout.shape(own)
-        for name, own in layout.names.items()
+        name: weight_format.shape(own)
+        for name, own in weight_format.names.items()
         if own.partition("/")[0] in stages
     }
     if missing := [f"{name} {list(wanted[name])}" for name in wanted if name not in tensors]:
         raise ValueError(
             f"{source} lacks {_list(missing)}: it has {len(wanted) - len(missing)} of the "
-            f"{len(wanted)} tensors of {', '.join(stages)}, in the layout of {layout.title}"
+            f"{len(wanted)} tensors of {', '.join(stages)}, in the layout of {weight_format.title}"
         )
     if unknown := [name for name in tensors if name not in wanted]:
         raise ValueError(
-            f"{source} holds {_list(unknown)}, unknown in {', '.join(stages)} of {layout.title}; "
-            f"accepted: exactly the {len(wanted)} tensors {_list(wanted)}"
+            f"{source} holds {_list(unknown)}, unknown in {', '.join(stages)} of "
+            f"{weight_format.title}; accepted: exactly the {len(wanted)} tensors {_list(wanted)}"
         )
     for name, shape in wanted.items():
         array = tensors[name]
         if array.shape != shape:
             raise ValueError(
                 f"{source}: {name} has shape {list(array.shape)}; wanted: {list(shape)}, in the "
-                f"layout of {layout.title}"
+                f"layout of {weight_format.title}"
             )
         if array.dtype != np.float32:
             raise ValueError(f"{source}: {name} is {array.dtype}; wanted: float32 {list(shape)}")
@@ -222,15 +222,15 @@ def to_own(
     tensors: Mapping[str, np.ndarray],
     source: str,
     *,
-    layout: Layout,
+    weight_format: Format,
     stages: Iterable[str] = STAGES,
 ) -> dict[str, np.ndarray]:
     """Checks tensors in any layout and brings them into this project's, in its order.
 
     Args:
-        tensors: Name in `layout` -> array.
+        tensors: Name in `weight_format` -> array.
         source: What messages call the tensors' origin.
-        layout: The one that they are in.
+        weight_format: The one that they are in.
         stages: The networks to give back.
 
     Returns:
@@ -239,10 +239,10 @@ def to_own(
     Raises:
         ValueError: As of `check_tensors`.
     """
-    check_tensors(tensors, source, layout=layout, stages=stages)
+    check_tensors(tensors, source, weight_format=weight_format, stages=stages)
     converted = {
-        own: np.ascontiguousarray(layout.convert(own, tensors[name]))
-        for name, own in layout.names.items()
+        own: np.ascontiguousarray(weight_format.convert(own, tensors[name]))
+        for name, own in weight_format.names.items()
         if name in tensors
     }
     return {name: converted[name] for name in OWN.names if name in converted}

@@ -72,10 +72,10 @@ def load_params(
         tensors, source = _read_bundled(), f"mtcnn_jax/{_BUNDLED}"
     else:
         tensors, source = read_npz(path)
-    layout = formats.recognise(tensors, source)
+    weight_format = formats.recognise(tensors, source)
     others = tuple(f"{stage}/" for stage in formats.STAGES if stage not in stages)
     tensors = {name: array for name, array in tensors.items() if not name.startswith(others)}
-    own = formats.to_own(tensors, source, layout=layout, stages=stages)
+    own = formats.to_own(tensors, source, weight_format=weight_format, stages=stages)
     return jax.tree.map(jnp.asarray, nest(own))
 
 

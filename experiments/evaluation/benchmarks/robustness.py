@@ -6,7 +6,7 @@ Boxes are matched at an IoU of 0.5; faces of less than `SMALLEST` pixels are ign
 import pathlib
 
 from experiments.evaluation.benchmarks.labelled import open_pictures, score
-from experiments.evaluation.corruptions import CHANGES, Changed
+from experiments.evaluation.corruptions import CORRUPTIONS, Corrupted
 from experiments.evaluation.detections import detect_pictures
 from experiments.evaluation.protocols.average_precision import Example
 from experiments.evaluation.settings import SMALLEST, Result, Settings
@@ -16,24 +16,24 @@ REPORTED = ("ap_0.5", "recall", "false_positives_per_picture", "pictures", "face
 
 
 def run(settings: Settings, name: str, params: Params) -> Result:
-    """Runs the detector on the pictures after each change and reports AP and recall."""
+    """Runs the detector on the pictures after each corruption and reports AP and recall."""
     pictures, config = open_pictures(settings), settings.config(curve=True)
     values = {}
-    for change, function in CHANGES.items():
-        changed = Changed(pictures, function)
-        path = settings.detections(name, f"robustness_{change}")
-        found = detect_pictures(params, changed, config, path, title=f"{name} {change}")
+    for corruption, function in CORRUPTIONS.items():
+        corrupted = Corrupted(pictures, function)
+        path = settings.detections(name, f"robustness_{corruption}")
+        found = detect_pictures(params, corrupted, config, path, title=f"{name} {corruption}")
         examples = [
             Example(one.boxes, one.ignored, row.boxes, row.scores)
-            for one, row in zip(changed, found, strict=True)
+            for one, row in zip(corrupted, found, strict=True)
         ]
         scored = score(SMALLEST, examples, settings.thresholds[2]).values
-        values[change] = {key: scored[key] for key in REPORTED}
+        values[corruption] = {key: scored[key] for key in REPORTED}
     return Result(values)
 
 
 def from_predictions(settings: Settings, source: str | pathlib.Path) -> Result:
-    """No predictions are of changed pictures.
+    """No predictions are of corrupted pictures.
 
     Raises:
         ValueError: always.

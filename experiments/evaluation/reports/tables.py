@@ -6,7 +6,7 @@ from typing import Any
 from experiments.console.markdown import table
 from experiments.evaluation.benchmarks.fddb import FALSE_POSITIVES
 from experiments.evaluation.benchmarks.labelled import SIZE_NAMES
-from experiments.evaluation.corruptions import CHANGES
+from experiments.evaluation.corruptions import CORRUPTIONS
 from experiments.evaluation.lost_faces import REASONS
 from experiments.evaluation.protocols.landmark_error import POINTS
 
@@ -73,9 +73,9 @@ ROWS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("seconds a picture", "seconds_per_picture", ".3f"),
     ),
     "robustness": tuple(
-        (f"{change.replace('_', ' ')}: {title}", f"{change}/{key}", ".3f")
+        (f"{corruption.replace('_', ' ')}: {title}", f"{corruption}/{key}", ".3f")
         for title, key in (("AP at IoU 0.5", "ap_0.5"), ("recall", "recall"))
-        for change in CHANGES
+        for corruption in CORRUPTIONS
     ),
 }
 """For each benchmark the rows of its table: title, path within the values, format."""
@@ -86,7 +86,7 @@ TITLES = {
     "aflw": "AFLW",
     "fddb": "FDDB",
     "labelled": "Labelled pictures",
-    "robustness": "Changed pictures",
+    "robustness": "Corrupted pictures",
 }
 
 

@@ -16,7 +16,7 @@ PROGRAM = """
 import ctypes, resource, sys
 import mtcnn_jax as mj
 if sys.argv[1:]:
-    assert mj.keep_memory(int(sys.argv[1]))
+    assert mj.runtime.keep_memory(int(sys.argv[1]))
 library = ctypes.CDLL(None)
 library.malloc.restype = ctypes.c_void_p
 def touch(count):
@@ -33,10 +33,10 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 def test_compiled_functions_are_dropped_where_they_fill_the_memory_map():
     function = jax.jit(lambda x: x + 1)
     function(1)
-    assert not mj.spare_mappings(10**9)
+    assert not mj.runtime.spare_mappings(10**9)
     assert function._cache_size() == 1
     if pathlib.Path("/proc/self/maps").exists():
-        assert mj.spare_mappings(0)
+        assert mj.runtime.spare_mappings(0)
         assert function._cache_size() == 0
     assert function(1) == 2
 
@@ -65,10 +65,10 @@ def test_the_next_call_finds_its_memory_there():
 
 def test_where_the_setting_is_missing_nothing_is_changed(monkeypatch):
     monkeypatch.setattr(memory.sys, "platform", "win32")
-    assert mj.keep_memory() is False
+    assert mj.runtime.keep_memory() is False
 
 
 @pytest.mark.parametrize("limit", [-1, 2**31])
 def test_a_wrong_limit_is_named(limit):
     with pytest.raises(ValueError, match=f"limit is {limit}; accepted are 0 to 2147483647 bytes"):
-        mj.keep_memory(limit)
+        mj.runtime.keep_memory(limit)

@@ -1,4 +1,4 @@
-"""Changed pictures, and the benchmark that detects in them."""
+"""Corrupted pictures, and the benchmark that detects in them."""
 
 import io
 
@@ -78,8 +78,8 @@ def test_boxes_turn_with_the_picture(degrees):
         np.testing.assert_allclose(middle, [55, 120 - 40])
 
 
-def test_changed_pictures_are_read_as_changed(picture, image):
-    (changed,) = corruptions.Changed([picture], corruptions.tilted(30))
+def test_corrupted_pictures_are_read_as_corrupted(picture, image):
+    (changed,) = corruptions.Corrupted([picture], corruptions.tilted(30))
     pixels, boxes = corruptions.tilted(30)(image, BOXES)
     np.testing.assert_array_equal(read_image(changed.encoded), pixels)
     np.testing.assert_array_equal(changed.boxes, boxes)
@@ -108,7 +108,7 @@ class TestBenchmark:
         monkeypatch.setattr(records, "read_pictures", lambda *_, **__: [picture])
         monkeypatch.setattr(robustness, "detect_pictures", detect)
         values = robustness.run(settings, "w", {}).values
-        assert list(values) == list(corruptions.CHANGES)
+        assert list(values) == list(corruptions.CORRUPTIONS)
         for one in values.values():
             assert one["recall"] == recall
             assert one["ap_0.5"] == recall
