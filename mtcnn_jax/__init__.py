@@ -1,7 +1,18 @@
 """MTCNN: joint face detection and alignment by cascaded networks, as pure functions in JAX.
 
-import mtcnn_jax as mj
-faces = mj.detect(mj.load_params(), "photo.jpg")
+    import mtcnn_jax as mj
+
+    faces = mj.detect(mj.load_params(), "photo.jpg")
+
+In reading order:
+
+config: how to look for faces.
+detect: any picture in, plain arrays out; images reads it, draw draws what was found.
+cascade: the pure function below, stage by stage.
+networks: P-Net, R-Net and O-Net.
+weights: the bundled ones, and how any are read and written.
+runtime, warmup: what a process keeps compiled, and compiling ahead.
+training: samples, losses and the training step.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,9 @@
-"""A file for each benchmark: its data, its run over a set of weights, predictions made elsewhere.
+"""The benchmarks: each one's data, its run over a set of weights, and predictions made elsewhere.
 
-registry names them all for the command.
+wider: WIDER FACE.
+fddb: FDDB.
+landmarks: CelebA and AFLW.
+labelled: any folder with labels, with pictures of what was missed.
+robustness: the same, corrupted.
+registry: all of them by name, for the command.
 """
