@@ -3,19 +3,22 @@
 PYTHON ?=
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: demo test lint clean
+.PHONY: help demo test lint clean
 
-demo: .venv/installed
+help:  ## these lines
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+demo: .venv/installed  ## the environment, then the faces of docs/astronaut.jpg into demo/
 	.venv/bin/python -m experiments.detect --input=docs/astronaut.jpg --output=demo
 
-test: lint
+test: lint  ## the developers' tools, then lint and all tests: 9 to 13 minutes on two cores
 	.venv/bin/python -m pytest -n auto --maxprocesses=4 --dist=loadfile
 
-lint: .venv/installed-dev
+lint: .venv/installed-dev  ## ruff check and ruff format --check
 	.venv/bin/python -m ruff check .
 	.venv/bin/python -m ruff format --check .
 
-clean:
+clean:  ## removes what the others made
 	rm -rf .venv demo build dist *.egg-info .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -34,6 +34,14 @@ class DetectConfig:
         retries: how often `detect` starts again, with all capacities four times as large, when a
             picture overflows them; a picture that still does is reported by a warning. Pictures of
             more than a megapixel, where they go one by one, begin with the first of these.
+
+    Example:
+        >>> import mtcnn_jax as mj
+        >>> mj.DetectConfig(min_face_size=40, thresholds=(0.6, 0.7, 0.9)).thresholds
+        (0.6, 0.7, 0.9)
+        >>> mj.DetectConfig(min_face_size=8)
+        Traceback (most recent call last):
+        ValueError: min_face_size is 8; accepted are pixels from 12 up, the side of P-Net's window
     """
 
     min_face_size: float = 20

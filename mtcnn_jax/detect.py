@@ -230,6 +230,15 @@ def detect(params: Params, image: Any, config: DetectConfig = DetectConfig()) ->
         FileNotFoundError: if `image` names a file that is not there.
         TypeError: if `image` or `config` is of a kind that is not accepted.
         ValueError: if `image` can't be read as a picture.
+
+    Example:
+        >>> import mtcnn_jax as mj
+        >>> params = mj.load_params()
+        >>> faces = mj.detect(params, "photo.jpg")
+        >>> faces.boxes.shape, faces.scores.shape, faces.landmarks.shape
+        ((1, 4), (1,), (1, 5, 2))
+        >>> len(mj.detect(params, "photo.jpg", mj.DetectConfig(min_face_size=200)).scores)
+        0
     """
     _checked(config, None)
     return _faces(_run_one(detector(many=False), params, read_image(image), config))
@@ -256,6 +265,10 @@ def detect_batch(
 
     Raises:
         FileNotFoundError, TypeError, ValueError: as `detect`.
+
+    Example:
+        >>> [len(faces.scores) for faces in mj.detect_batch(params, ["photo.jpg", "photo.jpg"])]
+        [1, 1]
     """
     batch_size = _checked(config, batch_size)
     arrays = _read_all(images)
@@ -289,6 +302,11 @@ def detect_stages(
 
     Raises:
         FileNotFoundError, TypeError, ValueError: as `detect`; also if `until` is no stage.
+
+    Example:
+        >>> (left,) = mj.detect_stages(params, ["photo.jpg"])
+        >>> len(left["pnet"]) > len(left["rnet"]) > len(left["onet"])
+        True
     """
     if until not in INPUT_SIZE:
         raise ValueError(f"until is {until!r}; accepted are {', '.join(INPUT_SIZE)}")

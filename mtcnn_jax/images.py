@@ -62,6 +62,11 @@ def read_image(source: Source) -> np.ndarray:
         ValueError: A directory, a file that is no picture, is broken or has more pixels than
             Pillow's limit against decompression bombs; an array of another shape, without pixels,
             or floating point with a value that is not in 0..1.
+
+    Example:
+        >>> import mtcnn_jax as mj
+        >>> mj.read_image("photo.jpg").shape
+        (512, 512, 3)
     """
     if isinstance(source, Image.Image):
         return _from_pil(source, "the PIL image")

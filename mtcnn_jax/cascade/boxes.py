@@ -32,6 +32,13 @@ def iou(a: jax.Array, b: jax.Array, *, mode: str = "union") -> jax.Array:
 
     Raises:
         ValueError: if `mode` is neither.
+
+    Example:
+        >>> import numpy as np
+        >>> from mtcnn_jax.cascade.boxes import iou
+        >>> a, b = np.array([[0.0, 0.0, 2.0, 2.0]]), np.array([[1.0, 0.0, 3.0, 2.0]])
+        >>> round(float(iou(a, b)[0, 0]), 4), float(iou(a, b, mode="min")[0, 0])
+        (0.3333, 0.5)
     """
     if mode not in ("union", "min"):
         raise ValueError(f"mode is {mode!r}; accepted are 'union' and 'min'")

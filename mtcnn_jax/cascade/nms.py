@@ -49,6 +49,13 @@ def nms(
 
     Returns:
         bool [n], True for the boxes kept.
+
+    Example:
+        >>> import numpy as np
+        >>> from mtcnn_jax.cascade.nms import nms
+        >>> boxes = np.array([[0.0, 0, 9, 9], [1, 0, 10, 9], [20, 20, 29, 29]])
+        >>> nms(boxes, np.ones(3, bool), 0.5).tolist()
+        [True, False, True]
     """
     on_gpu = backend_of(backend) == "gpu"
     count = boxes.shape[0]

@@ -66,6 +66,14 @@ def load_params(
         ValueError: A directory, not an .npz file, a broken one or one that would run code; a
             tensor missing, unknown, of another shape or dtype, or with a value that is not
             finite; an unknown stage.
+
+    Example:
+        >>> import mtcnn_jax as mj
+        >>> params = mj.load_params()
+        >>> sorted(params)
+        ['onet', 'pnet', 'rnet']
+        >>> params["pnet"]["conv1"]["kernel"].shape
+        (3, 3, 3, 10)
     """
     stages = _check_stages(stages)
     if path is None:
@@ -93,6 +101,11 @@ def save_params(path: str | os.PathLike, params: Params) -> None:
         FileNotFoundError: There is no such folder.
         TypeError: `params` is not a dictionary.
         ValueError: `path` is a directory, or the parameters are wrong (see `check_params`).
+
+    Example:
+        >>> mj.save_params("pnet.npz", {"pnet": params["pnet"]})
+        >>> list(mj.load_params("pnet.npz", stages=["pnet"]))
+        ['pnet']
     """
     path = os.fspath(path)
     present = [stage for stage in formats.STAGES if isinstance(params, Mapping) and stage in params]
