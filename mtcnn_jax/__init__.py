@@ -56,7 +56,7 @@ _NETWORKS = ("ONet", "PNet", "RNet")
 
 
 def __getattr__(name: str) -> Any:
-    """The networks as flax modules, loaded with flax when they are asked for: it takes 0.2 s."""
+    """The networks as flax modules, loaded with flax when they are asked for."""
     if name in _NETWORKS:
         from mtcnn_jax.networks import reference
 

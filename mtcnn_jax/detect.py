@@ -33,8 +33,7 @@ AHEAD = 2
 
 GROWN_ABOVE = 2**20
 """Pixels of a canvas above which the first size of the capacities is left out: 40 faces at
-1920x1080 overflow it, and took 722 ms in two goes for 568 in one; with 5 the larger one costs
-nothing."""
+1920x1080 overflow it, and with few the larger one costs nothing (decision 0013)."""
 
 
 class Faces(NamedTuple):
@@ -54,13 +53,13 @@ class Faces(NamedTuple):
 
 @functools.lru_cache(maxsize=256)
 def _placed_size(height: int, width: int) -> jax.Array:
-    """int32 [2] on the device: a copy a call less, and each takes a GPU 0.02 ms."""
+    """int32 [2] on the device: a copy a call less."""
     return jnp.array([height, width], jnp.int32)
 
 
 @functools.lru_cache(maxsize=256)
 def _placed(config: DetectConfig) -> DetectConfig:
-    """`config` with its thresholds on the device: eight copies a call, 0.3 ms on a GPU, less."""
+    """`config` with its thresholds on the device: eight copies a call less."""
     return jax.tree.map(lambda threshold: jnp.asarray(threshold, jnp.float32), config)
 
 

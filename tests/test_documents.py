@@ -92,6 +92,14 @@ def test_a_report_is_dated_and_listed(path):
     assert f"](experiments/{path.name})" in ROOT.joinpath("docs/index.md").read_text()
 
 
+def test_code_names_decisions_that_there_are():
+    numbers = {path.name[:4] for path in DECISIONS}
+    code = [*ROOT.glob("mtcnn_jax/**/*.py"), *ROOT.glob("data/**/*.py")]
+    code += ROOT.glob("experiments/**/*.py")
+    named = {n for path in code for n in re.findall(r"\bdecision (\d+)", path.read_text())}
+    assert named and named <= numbers
+
+
 def test_the_first_pages_are_short():
     most = {"README.md": 120, "WORKSPACE.md": 90}
     for page, lines in most.items():

@@ -10,8 +10,8 @@ import numpy as np
 
 REST = 0.01
 """Seconds before each turn. The threads of PyTorch go on turning in circles for some 8 ms after its
-call, on the cores of whoever comes next: 42.7 ms for 39.3 here. After 0.1 s without work the cores
-themselves have gone to sleep (52 ms)."""
+call, on the cores of whoever comes next. After 0.1 s without work the cores themselves have gone to
+sleep."""
 
 
 class Times(NamedTuple):

@@ -11,9 +11,9 @@ def materialize(
 ) -> jax.Array:
     """What `make` gives, computed once.
 
-    The compiler would rather compute a crop anew for every neighbourhood that reads of it, which
-    makes R-Net in the cascade 2.5 times as slow, and it ignores optimization barriers on a CPU. It
-    does not look into a branch. On a GPU, where a branch is a wait for the host, there is none.
+    The compiler would rather compute a crop anew for every neighbourhood that reads of it, and it
+    ignores optimization barriers on a CPU. It does not look into a branch (decision 0008). On a
+    GPU, where a branch is a wait for the host, there is none.
 
     Args:
         make: gives the array, float32.

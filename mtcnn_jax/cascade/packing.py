@@ -21,8 +21,7 @@ Shape = tuple[int, int]
 
 ALONE = 2**14
 """Pixels of a level from which it goes through P-Net by itself on a CPU. A smaller one takes longer
-to call for than to compute: seven of ten together, at 640x480, take the whole from 36.6 ms to 35.8
-and a process's first call from 2.8 s to 2.3."""
+to call for than to compute, and longer to compile (decision 0007)."""
 
 
 def pack(shapes: Sequence[Shape]) -> tuple[Shape, tuple[Shape, ...]]:

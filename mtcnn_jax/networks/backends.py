@@ -21,8 +21,8 @@ UNROLLED_CAPACITIES = (2048, *CHUNKS["gpu_unrolled"])
 candidates, 474 windows for R-Net and 63 for O-Net."""
 
 BATCH_CHUNKS = {**CHUNKS, "gpu": (128, 32)}
-"""The same for each picture of a batch, which waits for the one with most windows: of 64 street
-scenes with chunks of 256 and 64, R-Net and O-Net took half of 13 ms, a third of it for nothing."""
+"""The same for each picture of a batch, which waits for the one with most windows: with
+larger chunks a third of R-Net's and O-Net's work was for nothing (decision 0012)."""
 
 
 def backend_of(backend: str) -> str:

@@ -1,11 +1,10 @@
 """The three networks arranged for a CPU: the same numbers as `reference` gives.
 
-A convolution of three channels leaves most of a vector unit idle: as `lax.conv` it runs at 30 of
-the 470 GFLOP/s that two cores reach in a matrix product. Here two neighbouring columns of the
-output come from four of the input in one go, which makes the first convolution one product with a
-kernel of [36, 2 * features] (each output has 27 taps of its 36), and the pooling after it a maximum
-over neighbours in memory. The later ones are left to `lax`, and are fast with
-`runtime.compiled.compiler_options`.
+A convolution of three channels leaves most of a vector unit idle. Here two neighbouring columns of
+the output come from four of the input in one go, which makes the first convolution one product with
+a kernel of [36, 2 * features] (each output has 27 taps of its 36), and the pooling after it a
+maximum over neighbours in memory. The later ones are left to `lax`, and are fast with
+`runtime.compiled.compiler_options`. What was measured: decision 0007.
 """
 
 import functools
@@ -22,13 +21,12 @@ Params = Any
 
 STRIP = 2**17
 """Pixels that P-Net takes in one go: what lies between its layers is 10 times as many numbers, and
-they stay in the cache. Of 1152 x 648 pixels it takes 46 ms in strips for 51, of 2304 x 1296 159 for
-175; 2**15 and less take longer than all in one."""
+they stay in the cache. 2**15 and less are slower than all in one."""
 
 
 def prelu(x: jax.Array, layer: Params) -> jax.Array:
     """`reference.PReLU` with the slopes of `layer`."""
-    # As maxima and minima, which have to mind NaN, P-Net's first takes 0.5 ms for 0.2.
+    # Not as maxima and minima, which have to mind NaN.
     return jnp.where(x > 0, x, layer["alpha"] * x)
 
 
@@ -114,8 +112,8 @@ def convolve(x: jax.Array, layer: Params, *, columns: int = 1) -> jax.Array:
     Args:
         x: float32 [b, h, w, c].
         layer: kernel [size, size, c, features] and bias.
-        columns: of the output to compute as one, as in `abreast`. From 10 channels to 16, P-Net's
-            second takes 0.9 ms with two and 1.4 with one.
+        columns: of the output to compute as one, as in `abreast`. With few channels two
+            are quicker.
 
     Returns:
         float32 [b, h - size + 1, w - size + 1, features].

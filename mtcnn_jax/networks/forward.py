@@ -26,7 +26,7 @@ def forward(stage: str, params: Any, x: jax.Array, *, backend: str) -> tuple[jax
         return cpu.NETWORKS[stage](params, x)
     if backend in ("gpu", "gpu_unrolled"):
         return gpu.run(stage, params, x)
-    # Loading flax takes 0.2 s, which detection is spared.
+    # Detection is spared the loading of flax.
     from mtcnn_jax.networks.reference import NETWORKS
 
     return NETWORKS[stage]().apply({"params": params}, x)

@@ -14,7 +14,7 @@ from mtcnn_jax.runtime.executables import kept
 
 _CPU_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
 """Leaves only matrix products to the library YNNPACK. It has convolutions too, by default, but runs
-them in one thread: O-Net's second takes 1.8 ms for 8 windows on two cores, without it 0.85."""
+them in one thread (decision 0016)."""
 
 
 @functools.cache
@@ -57,8 +57,8 @@ def _over_pictures(function: Callable, *, many: bool) -> Callable:
 
     def over(params, canvases, sizes, config):
         if backend_of(config.backend) == "cpu":
-            # What a branch computes once for one picture, it does not for several that share it:
-            # four took 98 ms each, 36 one after the other.
+            # What a branch computes once for one picture, it does not for several that share it,
+            # so one after the other is quicker.
             one = functools.partial(function, params, config=config)
             return jax.lax.map(lambda picture: one(*picture), (canvases, sizes))
         return jax.vmap(function, (None, 0, 0, None))(params, canvases, sizes, config)
@@ -75,7 +75,7 @@ def _options(*, quickly: bool) -> dict[str, Any]:
 def detector(*, many: bool) -> Callable:
     """`detect_padded`, compiled: of a canvas and its size or, `many`, of a batch of them.
 
-    For a batch of 64 the search was not over after 75 s on an H100.
+    For a batch the search takes longer than a minute (decision 0013).
     """
     function, name = _over_pictures(_detect, many=many), "many" if many else "one"
     return kept(function, name=name, options=_options(quickly=many))

@@ -1,10 +1,9 @@
 """Executables of the cascade, kept beside those of JAX's persistent compilation cache.
 
-To find what it keeps, that cache wants the whole computation traced and lowered again: 1.7 of the
-2.1 s that a process's first detection takes with it on two cores. Here a file's name follows from
-all that the computation depends on, the sources first of all, and what it holds is loaded at once.
-The first detection then takes 0.4 s. Like JAX's own files, these are code: the folder is the
-user's, and who can write there is trusted.
+To find what it keeps, that cache wants the whole computation traced and lowered again, which is
+most of a process's first detection. Here a file's name follows from all that the computation
+depends on, the sources first of all, and what it holds is loaded at once (decision 0014). Like
+JAX's own files, these are code: the folder is the user's, and who can write there is trusted.
 """
 
 import functools
