@@ -236,8 +236,6 @@ def detect(params: Params, image: Any, config: DetectConfig = DetectConfig()) ->
         >>> faces = mj.detect(params, "photo.jpg")
         >>> faces.boxes.shape, faces.scores.shape, faces.landmarks.shape
         ((1, 4), (1,), (1, 5, 2))
-        >>> len(mj.detect(params, "photo.jpg", mj.DetectConfig(min_face_size=200)).scores)
-        0
     """
     _checked(config, None)
     return _faces(_run_one(detector(many=False), params, read_image(image), config))
