@@ -1,15 +1,18 @@
 r"""Times detection: latency, throughput, stages, first call, memory, and other packages beside it.
 
     python -m experiments.benchmark --output=speed --weights=weights.npz \
-        --peers=facenet_pytorch,mtcnn,yunet --peer_python=facenet_pytorch=PYTHON,mtcnn=PYTHON
+        --peers=facenet_pytorch,mtcnn,yunet,ncnn \
+        --peer_python=facenet_pytorch=PYTHON,mtcnn=PYTHON,ncnn=PYTHON
 
 Writes benchmark.json and benchmark.md. All that is compared takes turns within one run; figures of
 two runs, or of two machines, are not comparable. Each package but this one runs in an interpreter
-of its own (--peer_python; YuNet reads its model from the file that YUNET_MODEL names), and one that
-is not there is left out by name. The scenes are laid out from the bundled photo; --pictures adds
+of its own (--peer_python; YuNet reads its model from the file that YUNET_MODEL names; ncnn runs the
+same weights, and wants `pip install ncnn opencv-python-headless`), and one that is not there is
+left out by name. The scenes are laid out from the bundled photo; --pictures adds
 others.
 """
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -17,6 +20,7 @@ import os
 import pathlib
 import platform
 import sys
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +34,7 @@ from experiments.console.command import run_command
 from experiments.console.compilations import keep_compilations
 from experiments.speed import report
 from experiments.speed.config import QUICK, SECTIONS, BenchmarkConfig
+from experiments.speed.ncnn_graph import write_graphs
 from experiments.speed.peers import Peer, PeerError, PictureError, parse_pythons, start_peers
 from experiments.speed.scenes import scene
 from experiments.speed.stages import time_stages
@@ -51,6 +56,7 @@ def _compare(
     """Times this package and the others that still run on the same pictures [n, h, w, 3]."""
     own = list(pictures)
     faces = {OURS: len(mj.detect_batch(params, own, config)[0].boxes)}
+    windows: dict[str, list[int] | None] = {}
     tasks: dict[str, Callable] = {OURS: _own(params, own, config)}
     try:
         for peer in peers:
@@ -58,6 +64,7 @@ def _compare(
                 continue
             try:
                 faces[peer.name] = peer.prepare(pictures, config.min_face_size)
+                windows[peer.name] = peer.windows
                 tasks[peer.name] = peer.run
             except PictureError as error:
                 logging.warning("left out here: %s", error)
@@ -65,8 +72,16 @@ def _compare(
     except PeerError as error:
         logging.warning("left out from here on: %s", error)
         return _compare(params, peers, pictures, config, runs)
+    if any(windows.values()):
+        (left,) = mj.detect_stages(params, own[-1:], config, until="rnet")
+        windows[OURS] = [len(left["pnet"]), len(left["rnet"])]
     return {
-        name: {**times._asdict(), "faces": faces[name], "over_ours": ratio(taken[OURS], times)}
+        name: {
+            **times._asdict(),
+            "faces": faces[name],
+            "windows": windows.get(name),
+            "over_ours": ratio(taken[OURS], times),
+        }
         for name, times in taken.items()
     }
 
@@ -137,6 +152,7 @@ def machine() -> dict[str, str | int]:
 
 def run(
     config: BenchmarkConfig,
+    params,
     *,
     weights: str = "",
     peers: list[Peer],
@@ -146,11 +162,11 @@ def run(
 
     Args:
         config: what to time.
-        weights: path; "" for the bundled ones.
+        params: of the three networks.
+        weights: path that they are from, for fresh processes; "" for the bundled ones.
         peers: packages that run.
         pictures: name and uint8 [h, w, 3] of pictures beside the scenes.
     """
-    params = mj.load_params(*filter(None, [weights]))
     with Image.open(PHOTO) as image:
         photo = image.convert("RGB")
     scenes = {
@@ -197,7 +213,7 @@ def define_flags() -> None:
     flags.DEFINE_list("pictures", [], "Picture files to time beside the scenes.")
     flags.DEFINE_list("sections", list(SECTIONS), "What to time.")
     flags.DEFINE_integer("runs", default.runs, "Rounds that count.")
-    flags.DEFINE_list("peers", [], "Packages to time: facenet_pytorch, mtcnn, yunet.")
+    flags.DEFINE_list("peers", [], "To time: facenet_pytorch, mtcnn, yunet, ncnn.")
     flags.DEFINE_list("peer_python", [], "name=path of the interpreters that have them.")
     flags.DEFINE_bool("quick", False, "A run of a minute, to see that all of it works.")
 
@@ -212,14 +228,18 @@ def benchmark_all(values: Any) -> None:
     else:
         config = BenchmarkConfig(sections=sections, runs=values.runs)
     pictures = {pathlib.Path(path).name: mj.read_image(path) for path in values.pictures}
-    running, skipped = start_peers(values.peers, parse_pythons(values.peer_python))
-    for word in skipped:
-        print(f"left out: {word}", file=sys.stderr)
-    try:
-        results = run(config, weights=values.weights, peers=running, pictures=pictures)
-    finally:
+    pythons = parse_pythons(values.peer_python)
+    params = mj.load_params(*filter(None, [values.weights]))
+    with contextlib.ExitStack() as stack:
+        graphs = stack.enter_context(tempfile.TemporaryDirectory())
+        if "ncnn" in values.peers:
+            write_graphs(params, pathlib.Path(graphs))
+        running, skipped = start_peers(values.peers, pythons, graphs=graphs)
         for peer in running:
-            peer.close()
+            stack.callback(peer.close)
+        for word in skipped:
+            print(f"left out: {word}", file=sys.stderr)
+        results = run(config, params, weights=values.weights, peers=running, pictures=pictures)
     results["left_out"] = skipped + [peer.failure for peer in running if peer.failure]
     folder = pathlib.Path(values.output)
     folder.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,8 @@
 Run by `experiments.speed.peers` as `PYTHON peer_worker.py NAME`. It needs numpy and that package,
 nothing of this project. Each line of its input is a request in JSON, each of its output the answer:
 {"pictures": FILE.npy, "min_face_size": 20} loads uint8 [n, h, w, 3] and tells the faces found in
-the first, or on what it failed; {} runs over all of them and tells the seconds it took.
+the first and, if it can, the windows that its first two networks left of the last, or on what it
+failed; {} runs over all of them and tells the seconds it took.
 """
 
 import json
@@ -67,7 +68,20 @@ def yunet(min_face_size):
     return run
 
 
-PEERS = {"facenet_pytorch": facenet_pytorch, "mtcnn": mtcnn, "yunet": yunet}
+def ncnn(min_face_size):
+    """MTCNN in C++ on ncnn, one picture at a time; its graphs lie in the folder NCNN_GRAPHS."""
+    from ncnn_cascade import Cascade  # Beside this file, which runs as a script.
+
+    cascade = Cascade(os.environ["NCNN_GRAPHS"], min_face_size, THRESHOLDS, FACTOR)
+
+    def run(pictures):
+        return [cascade(picture) for picture in pictures][0]
+
+    run.windows = cascade.windows
+    return run
+
+
+PEERS = {"facenet_pytorch": facenet_pytorch, "mtcnn": mtcnn, "yunet": yunet, "ncnn": ncnn}
 
 
 def main():
@@ -85,6 +99,7 @@ def main():
             try:
                 found = run(pictures)
                 answer = {"faces": 0 if found is None else len(found)}
+                answer["windows"] = getattr(run, "windows", None)
             except Exception as error:  # Whatever another's package raises on a picture.
                 told = str(error).strip().splitlines() or [""]
                 answer = {"failed": f"{type(error).__name__}: {told[0]}"}

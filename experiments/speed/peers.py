@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -29,11 +30,13 @@ class Peer:
     Attributes:
         name: of it.
         failure: a word on why it ended before its time; empty as long as it runs.
+        windows: that its first two networks left of the last picture; None if it does not say.
     """
 
-    def __init__(self, name: str, python: str):
+    def __init__(self, name: str, python: str, *, graphs: str = ""):
         self.name = name
         self.failure = ""
+        self.windows: list[int] | None = None
         self._errors = tempfile.TemporaryFile("w+")
         try:
             self._process = subprocess.Popen(
@@ -42,6 +45,7 @@ class Peer:
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 text=True,
+                env={**os.environ, "NCNN_GRAPHS": graphs},
             )
         except OSError as error:
             self._errors.close()
@@ -83,6 +87,7 @@ class Peer:
             answer = self._ask(asked)
         if "failed" in answer:
             raise PictureError(f"{self.name}: {answer['failed']}")
+        self.windows = answer["windows"]
         return answer["faces"]
 
     def run(self) -> float:
@@ -112,8 +117,15 @@ def parse_pythons(texts: Sequence[str]) -> dict[str, str]:
     return pythons
 
 
-def start_peers(names: Sequence[str], pythons: dict[str, str]) -> tuple[list[Peer], list[str]]:
+def start_peers(
+    names: Sequence[str], pythons: dict[str, str], *, graphs: str = ""
+) -> tuple[list[Peer], list[str]]:
     """Starts packages, by default in this interpreter's environment.
+
+    Args:
+        names: of them.
+        pythons: name -> interpreter.
+        graphs: folder of the graphs that "ncnn" runs (`ncnn_graph`).
 
     Returns:
         Those that run, and a word on each that does not.
@@ -127,7 +139,7 @@ def start_peers(names: Sequence[str], pythons: dict[str, str]) -> tuple[list[Pee
     running, skipped = [], []
     for name in names:
         try:
-            running.append(Peer(name, pythons.get(name, sys.executable)))
+            running.append(Peer(name, pythons.get(name, sys.executable), graphs=graphs))
         except PeerError as error:
             skipped.append(str(error))
     return running, skipped

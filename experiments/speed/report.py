@@ -22,6 +22,8 @@ def _latency(rows: list[dict[str, Any]]) -> str:
     heads = ["picture", "from", f"{ours}, ms"]
     heads += [f"{name}, {what}" for name in peers for what in ("times as long", "ms")]
     heads.append("faces")
+    told = any(times.get("windows") for row in rows for times in row["times"].values())
+    heads += ["windows after P, R"] if told else []
     lines = []
     for row in rows:
         times = row["times"]
@@ -31,6 +33,9 @@ def _latency(rows: list[dict[str, Any]]) -> str:
             line += [f"{times[name]['over_ours']:.2f}", _ms(times[name])] if there else ["", ""]
         faces = [str(times[name]["faces"]) if name in times else "-" for name in (ours, *peers)]
         line.append(" / ".join(faces))
+        windows = [times[name].get("windows") for name in (ours, *peers) if name in times]
+        if told:
+            line.append(" / ".join("{}, {}".format(*pair) if pair else "-" for pair in windows))
         lines.append(line)
     return table(heads, lines)
 

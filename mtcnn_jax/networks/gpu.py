@@ -9,12 +9,9 @@ from typing import Any
 import jax
 
 from mtcnn_jax.networks.cpu import convolve, heads, prelu
-from mtcnn_jax.networks.layers import HEADS, pool
+from mtcnn_jax.networks.layers import HEADS, POOLS, pool
 
 Params = Any
-
-_POOLS = {"pnet": (2, 0, 0), "rnet": (3, 3, 0), "onet": (3, 3, 2, 0)}
-"""For each convolution, the window of the pooling after it."""
 
 
 def run(stage: str, params: Params, x: jax.Array) -> tuple[jax.Array, ...]:
@@ -28,7 +25,7 @@ def run(stage: str, params: Params, x: jax.Array) -> tuple[jax.Array, ...]:
     Returns:
         What the network of `reference` returns.
     """
-    for number, window in enumerate(_POOLS[stage], 1):
+    for number, window in enumerate(POOLS[stage], 1):
         x = prelu(convolve(x, params[f"conv{number}"]), params[f"prelu{number}"])
         x = pool(x, window) if window else x
     if stage != "pnet":

@@ -11,6 +11,9 @@ INPUT_SIZE = {"pnet": 12, "rnet": 24, "onet": 48}
 HEADS = {"pnet": (2, 4), "rnet": (2, 4), "onet": (2, 4, 10)}
 """Numbers that each network gives for a window: logits, offsets and O-Net's landmarks."""
 
+POOLS = {"pnet": (2, 0, 0), "rnet": (3, 3, 0), "onet": (3, 3, 2, 0)}
+"""For each convolution, the window of the pooling after it; 0 is none."""
+
 STRIDE = 2
 """Distance in pixels between neighbouring windows of P-Net run over a whole picture."""
 

@@ -49,6 +49,8 @@ def test_a_quick_run_fills_every_section(tmp_path, monkeypatch, capsys):
 class Fading(types.SimpleNamespace):
     """A package that ends before its last run."""
 
+    windows = None
+
     def prepare(self, pictures, min_face_size):
         return 3
 
@@ -68,7 +70,7 @@ def test_one_that_ends_in_the_middle_is_named_and_nothing_else_is_lost(
 ):
     fading = Fading(name="mtcnn", failure="", left=4)  # The second picture's first round.
     monkeypatch.setattr(benchmark.flags, "FLAGS", values(tmp_path, peers=["mtcnn"]))
-    monkeypatch.setattr(benchmark, "start_peers", lambda names, pythons: ([fading], []))
+    monkeypatch.setattr(benchmark, "start_peers", lambda names, pythons, **_: ([fading], []))
     assert benchmark.main(["benchmark"]) == 0
     results = json.loads((tmp_path / "speed" / "benchmark.json").read_text())
     assert [set(row["times"]) for row in results["latency"]] == [
