@@ -3,7 +3,8 @@
 To find what it keeps, that cache wants the whole computation traced and lowered again, which is
 most of a process's first detection. Here a file's name follows from all that the computation
 depends on, the sources first of all, and what it holds is loaded at once (decision 0014). Like
-JAX's own files, these are code: the folder is the user's, and who can write there is trusted.
+JAX's own files, these are code. So the folder is made for this user alone, and where others own or
+can write to the folder or a file, nothing is loaded from it.
 """
 
 import functools
@@ -12,6 +13,7 @@ import os
 import pathlib
 import pickle
 import platform
+import stat
 import tempfile
 import uuid
 import warnings
@@ -20,6 +22,8 @@ from typing import Any
 
 import jax
 import numpy as np
+
+from mtcnn_jax.runtime.ownership import distrust, make_private
 
 _BROKEN = (
     pickle.UnpicklingError,
@@ -70,7 +74,9 @@ def kept(function: Callable, *, name: str, options: dict[str, Any]) -> Callable:
             arguments = (params, canvas, size, config)
             digest = _digest(f"{name} {options}", static, arguments)
             path = place / f"mtcnn_jax-{digest}"
-            run = _loaded(path, plain) or _compiled(path, function, options, arguments)
+            run = plain
+            if _is_private(place):
+                run = _loaded(path, plain) or _compiled(path, function, options, arguments)
             _ready[name, place, static] = run
         try:
             return run(params, canvas, size, config)
@@ -125,11 +131,48 @@ def _serialization() -> Any:
     return serialize_executable
 
 
+def _is_private(place: pathlib.Path) -> bool:
+    """Whether nobody else can put files in the folder; that they can is said, once."""
+    try:
+        why = distrust(place.stat())
+    except OSError:  # It is not there yet; that it can't be made will be said.
+        return True
+    if why:
+        _warn_once(
+            f"compiled functions are not kept in {str(place)!r}, for what lies there is run and it "
+            f"{why}; accepted: a folder that only you can write to"
+        )
+    return not why
+
+
+@functools.cache
+def _warn_once(sentence: str) -> None:
+    warnings.warn(sentence, stacklevel=4)
+
+
+def _read(path: pathlib.Path) -> bytes | None:
+    """A file's content; None if there is none, or one that others may have written."""
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+    # No link, which may lead to others' files, and no waiting for the writer of a pipe.
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        with open(os.open(path, flags), "rb") as file:
+            found = os.fstat(file.fileno())
+            why = distrust(found) if stat.S_ISREG(found.st_mode) else "is no regular file"
+            if why is None:
+                return file.read()
+    except OSError:  # That it can't be written either will be said.
+        return None
+    _warn_once(
+        f"the compiled function in {str(path)!r} is not used, for it {why}; it is compiled anew"
+    )
+    return None
+
+
 def _loaded(path: pathlib.Path, plain: Callable) -> Callable | None:
     """The executable of a file; `plain` if it cannot be kept, None if there is no whole one."""
-    try:
-        content = path.read_bytes()
-    except OSError:  # That it can't be written either will be said.
+    content = _read(path)
+    if content is None:
         return None
     if not content:
         return plain
@@ -171,9 +214,10 @@ def _compiled(
     else:
         content = b""  # So that no later process tries it in vain.
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
         with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as partial:
             whole = pathlib.Path(partial) / path.name
+            whole.touch(0o600)
             whole.write_bytes(content)
             whole.replace(path)
     except OSError as error:

@@ -3,7 +3,6 @@ import os
 import subprocess
 import sys
 
-import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -205,17 +204,3 @@ def test_exit_code_tells_of_bad_files(tmp_path, monkeypatch):
     assert detect.run(str(tmp_path), str(tmp_path / "out"), **FLAGS) == 0
     (tmp_path / "b.jpg").write_text("not a picture")
     assert detect.run(str(tmp_path), str(tmp_path / "out"), **FLAGS) == 1
-
-
-def test_compilations_are_kept_in_the_users_cache_folder(monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", "/home/user/.cache")
-    before = jax.config.jax_compilation_cache_dir
-    try:
-        jax.config.update("jax_compilation_cache_dir", None)
-        detect.keep_compilations()
-        assert jax.config.jax_compilation_cache_dir == "/home/user/.cache/mtcnn_jax"
-        jax.config.update("jax_compilation_cache_dir", "/elsewhere")
-        detect.keep_compilations()
-        assert jax.config.jax_compilation_cache_dir == "/elsewhere"
-    finally:
-        jax.config.update("jax_compilation_cache_dir", before)
