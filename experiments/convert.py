@@ -30,7 +30,8 @@ import numpy as np
 from absl import app, flags
 
 from mtcnn_jax.weights import formats
-from mtcnn_jax.weights.params import nest, parse_npz, save_params
+from mtcnn_jax.weights.npz import parse_npz
+from mtcnn_jax.weights.params import nest, save_params
 
 # What torch and joblib raise on files that are cut off, broken or not theirs.
 _READ_ERRORS = (
@@ -199,8 +200,7 @@ def _in_wheel(
 
 
 def _read_npz(package: Package, content: bytes, source: str) -> dict[str, np.ndarray]:
-    tensors = parse_npz(content, source)
-    weight_format = formats.recognise(tensors, source)
+    tensors, weight_format = parse_npz(content, source)
     if weight_format not in (package.weight_format, formats.OWN):
         others = [name for name, other in PACKAGES.items() if other.weight_format is weight_format]
         raise ValueError(

@@ -3,5 +3,6 @@
 In reading order:
 
 formats: how tensors are named and laid out, here and in the ports.
+npz: reading files, of which nothing is unpacked before it is known to be weights.
 params: loads, checks and saves parameters.
 """

@@ -7,7 +7,7 @@ dense kernels [in, out] with `in` over rows, then columns, then channels, and PR
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -84,6 +84,13 @@ class Format(NamedTuple):
     names: dict[str, str]
     shape: Callable[[str], tuple[int, ...]]
     convert: Callable[[str, np.ndarray], np.ndarray]
+
+
+class Declared(Protocol):
+    """What is told of an array, or of one yet to be read."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
 
 
 def _names(theirs: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
@@ -167,24 +174,23 @@ def recognise(names: Iterable[str], source: str) -> Format:
     return weight_format
 
 
-def check_tensors(
-    tensors: Mapping[str, np.ndarray],
+def check_declared(
+    tensors: Mapping[str, Declared],
     source: str,
     *,
     weight_format: Format = OWN,
     stages: Iterable[str] = STAGES,
 ) -> None:
-    """Checks that tensors are all those of some networks and no others, well shaped and finite.
+    """Checks all of `check_tensors` but the values, so that it can be done before they are read.
 
     Args:
-        tensors: Name in `weight_format` -> array.
+        tensors: Name in `weight_format` -> shape and dtype.
         source: What messages call the tensors' origin.
         weight_format: What they are checked against.
         stages: The networks that they have to be those of.
 
     Raises:
-        ValueError: A tensor is missing or unknown, its dtype is not float32, its shape is wrong or
-            a value is not finite. The text names the tensor, what was found and what is wanted.
+        ValueError: As of `check_tensors`.
     """
     stages = tuple(stages)
     wanted = {
@@ -211,10 +217,33 @@ def check_tensors(
             )
         if array.dtype != np.float32:
             raise ValueError(f"{source}: {name} is {array.dtype}; wanted: float32 {list(shape)}")
+
+
+def check_tensors(
+    tensors: Mapping[str, np.ndarray],
+    source: str,
+    *,
+    weight_format: Format = OWN,
+    stages: Iterable[str] = STAGES,
+) -> None:
+    """Checks that tensors are all those of some networks and no others, well shaped and finite.
+
+    Args:
+        tensors: Name in `weight_format` -> array.
+        source: What messages call the tensors' origin.
+        weight_format: What they are checked against.
+        stages: The networks that they have to be those of.
+
+    Raises:
+        ValueError: A tensor is missing or unknown, its dtype is not float32, its shape is wrong or
+            a value is not finite. The text names the tensor, what was found and what is wanted.
+    """
+    check_declared(tensors, source, weight_format=weight_format, stages=stages)
+    for name, array in tensors.items():
         if bad := array.size - np.count_nonzero(np.isfinite(array)):
             raise ValueError(
-                f"{source}: {name} {list(shape)} holds NaN or infinity in {bad} of {array.size} "
-                "places; wanted: finite values"
+                f"{source}: {name} {list(array.shape)} holds NaN or infinity in {bad} of "
+                f"{array.size} places; wanted: finite values"
             )
 
 
