@@ -1,10 +1,11 @@
 """Reading pictures: whatever holds one in, uint8 `[height, width, 3]` RGB out."""
 
+import importlib
 import io
 import os
 import struct
 import zlib
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +22,23 @@ _ACCEPTED = (
 _ACCEPTED_FILES = "a file in a format that Pillow reads, such as JPEG, PNG, WebP, TIFF or BMP"
 _ACCEPTED_DTYPES = "uint8 with values 0..255, or floating point with values 0..1"
 _ACCEPTED_SHAPES = "[h, w], [h, w, 1], [h, w, 3] or [h, w, 4], with h and w at least 1"
+
+
+class _Plugin(NamedTuple):
+    """A package with which Pillow reads a format that it does not read by itself."""
+
+    title: str
+    package: str
+    module: str
+    register: str | None = None  # A function of the module; without one importing it is enough.
+
+
+_HEIC = _Plugin("HEIC", "pillow-heif", "pillow_heif", "register_heif_opener")
+_AVIF = _Plugin("AVIF", "pillow-avif-plugin", "pillow_avif")
+_JPEG_XL = _Plugin("JPEG XL", "pillow-jxl-plugin", "pillow_jxl")
+
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+_JPEG_XL_STARTS = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL \r\n\x87\n")
 
 # What Pillow's many decoders raise on files that are cut off or broken.
 _DECODER_ERRORS = (
@@ -46,7 +64,8 @@ def read_image(source: Source) -> np.ndarray:
     Transparency is dropped, from files as from arrays: a pixel keeps the colour stored under it.
     The rotation that a file's EXIF data asks for is applied, so the result, and every box found in
     it, is the picture as a viewer shows it. Of an animation the first frame is read; of a PIL
-    image the current one.
+    image the current one. HEIC, as phones write it, is read where pillow-heif is installed, JPEG XL
+    where pillow-jxl-plugin is.
 
     Args:
         source: A path (str or PathLike), the bytes of a picture file, a binary file object (read
@@ -59,8 +78,9 @@ def read_image(source: Source) -> np.ndarray:
     Raises:
         FileNotFoundError: There is nothing at the path.
         TypeError: `source` is of another type, or an array of another dtype.
-        ValueError: A directory, a file that is no picture, is broken or has more pixels than
-            Pillow's limit against decompression bombs; an array of another shape, without pixels,
+        ValueError: A directory, a file that is no picture, is broken, needs a plugin of Pillow that
+            is not installed or has more pixels than Pillow's limit against decompression bombs; an
+            array of another shape, without pixels,
             or floating point with a value that is not in 0..1.
 
     Example:
@@ -105,15 +125,53 @@ def _from_path(path: str | bytes) -> np.ndarray:
 
 
 def _from_bytes(content: bytes | bytearray | memoryview, name: str) -> np.ndarray:
-    try:
-        image = Image.open(io.BytesIO(content))
-    except Image.UnidentifiedImageError:
+    image = _opened(content, name)
+    plugin = _plugin_of(bytes(content[:64]))
+    if image is None and plugin:
+        _register(plugin, name)
+        image = _opened(content, name)
+    if image is None:
         what = "is empty" if not len(content) else "is not a picture"
-        raise ValueError(f"{name} {what}; accepted: {_ACCEPTED_FILES}") from None
-    except _DECODER_ERRORS as error:
-        raise _unreadable(name, error) from error
+        raise ValueError(f"{name} {what}; accepted: {_ACCEPTED_FILES}")
     with image:
         return _from_pil(image, name)
+
+
+def _opened(content: bytes | bytearray | memoryview, name: str) -> Image.Image | None:
+    """The picture; None if Pillow knows no format that begins so."""
+    try:
+        return Image.open(io.BytesIO(content))
+    except Image.UnidentifiedImageError:
+        return None
+    except _DECODER_ERRORS as error:
+        raise _unreadable(name, error) from error
+
+
+def _plugin_of(start: bytes) -> _Plugin | None:
+    """What reads a file that starts so, if it is of a format that Pillow may need a plugin for."""
+    if start.startswith(_JPEG_XL_STARTS):
+        return _JPEG_XL
+    if start[4:8] != b"ftyp":
+        return None
+    # The main brand, a version, and the brands that the file can be read as.
+    size = int.from_bytes(start[:4], "big")
+    brands = {start[8:12]} | {start[place : place + 4] for place in range(16, min(size, 64), 4)}
+    if brands & {b"avif", b"avis"}:
+        return _AVIF
+    return _HEIC if brands & _HEIC_BRANDS else None
+
+
+def _register(plugin: _Plugin, name: str) -> None:
+    """Has Pillow read what the plugin reads."""
+    try:
+        module = importlib.import_module(plugin.module)
+    except ImportError as error:
+        raise ValueError(
+            f"{name} is a picture in {plugin.title}, which Pillow reads through {plugin.package} "
+            f"({error}); install it with: python -m pip install {plugin.package}"
+        ) from error
+    if plugin.register:
+        getattr(module, plugin.register)()
 
 
 def _from_pil(image: Image.Image, name: str) -> np.ndarray:

@@ -1,4 +1,6 @@
 import io
+import sys
+import types
 
 import jax.numpy as jnp
 import numpy as np
@@ -198,6 +200,68 @@ class TestExif:
         exif = Image.Exif()
         exif[0x0112] = orientation
         check(read_image(encode(RGB, exif=exif)), RGB)
+
+
+def boxed(brand, *others):
+    """The start of a file in HEIC or AVIF, of a main brand and others."""
+    content = b"ftyp" + b"".join([brand, bytes(4), *others])
+    return (4 + len(content)).to_bytes(4, "big") + content
+
+
+HEIC = boxed(b"heic", b"mif1", b"heic")
+NEW_FORMATS = [
+    (HEIC, "HEIC", "pillow_heif", "pillow-heif"),
+    (boxed(b"mif1", b"heix"), "HEIC", "pillow_heif", "pillow-heif"),
+    (boxed(b"mif1", b"avif"), "AVIF", "pillow_avif", "pillow-avif-plugin"),
+    (b"\xff\x0a\x00", "JPEG XL", "pillow_jxl", "pillow-jxl-plugin"),
+    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "JPEG XL", "pillow_jxl", "pillow-jxl-plugin"),
+]
+
+
+class TestPlugins:
+    """With stand-ins: formats that Pillow reads through other packages."""
+
+    @pytest.fixture(autouse=True)
+    def formats(self, monkeypatch):
+        """Pillow's formats without AVIF, and as before afterwards."""
+        Image.init()
+        monkeypatch.setattr(Image, "OPEN", {k: v for k, v in Image.OPEN.items() if k != "AVIF"})
+        monkeypatch.setattr(Image, "ID", [name for name in Image.ID if name != "AVIF"])
+
+    @staticmethod
+    def register():
+        Image.register_open(
+            "NEW",
+            lambda file, name: Image.fromarray(RGB),
+            lambda start: start.startswith(tuple(content[:9] for content, *_ in NEW_FORMATS)),
+        )
+
+    @pytest.mark.parametrize(("content", "title", "module", "package"), NEW_FORMATS)
+    def test_what_has_to_be_installed_is_named(self, monkeypatch, content, title, module, package):
+        monkeypatch.setitem(sys.modules, module, None)
+        wanted = f"bytes given is a picture in {title}, .*python -m pip install {package}$"
+        with pytest.raises(ValueError, match=wanted):
+            read_image(content)
+
+    def test_heic_is_read_where_the_plugin_is_installed(self, tmp_path, monkeypatch):
+        plugin = types.SimpleNamespace(register_heif_opener=self.register)
+        monkeypatch.setitem(sys.modules, "pillow_heif", plugin)
+        path = tmp_path / "IMG_0001.HEIC"
+        path.write_bytes(HEIC)
+        check(read_image(path), RGB)
+
+    def test_a_plugin_is_imported_for_its_format_alone(self, monkeypatch):
+        for _, _, module, _ in NEW_FORMATS:
+            monkeypatch.setitem(sys.modules, module, None)
+        check(read_image(encode(RGB)), RGB)
+        with pytest.raises(ValueError, match="is not a picture"):
+            read_image(boxed(b"qt  ", b"mp42"))
+
+    def test_a_broken_file_that_the_plugin_does_not_know_is_no_picture(self, monkeypatch):
+        plugin = types.SimpleNamespace(register_heif_opener=lambda: None)
+        monkeypatch.setitem(sys.modules, "pillow_heif", plugin)
+        with pytest.raises(ValueError, match="is not a picture; accepted"):
+            read_image(HEIC)
 
 
 class TestBadInput:
