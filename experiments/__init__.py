@@ -8,6 +8,6 @@
     evaluate    WIDER FACE, FDDB, AFLW, CelebA and labelled folders, by the papers' protocols
     benchmark   the speed of detection, its stages and training, beside other packages
 
-What they do lies in the rooms of their subjects: training, mining, evaluation and speed; console is
-what all of them share.
+What they do lies in the rooms of their subjects: training, mining, evaluation and speed; files is
+what detect reads and writes, console what all of them share.
 """
