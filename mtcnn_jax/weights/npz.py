@@ -18,6 +18,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from mtcnn_jax.weights import formats
+from mtcnn_jax.weights.checks import check_declared
 
 MOST_BYTES = 2**26
 """Of a file of weights; the three networks' take 2 MB."""
@@ -90,8 +91,7 @@ def read_file(path: str | os.PathLike | BinaryIO) -> tuple[bytes, str]:
         )
     if len(content) > MOST_BYTES:
         raise ValueError(
-            f"{source} holds more than {MOST_BYTES} bytes, where weights are about 2 MB; accepted: "
-            f"{ACCEPTED_FILES}"
+            f"{source} holds more than {MOST_BYTES} bytes; accepted: weights, which are about 2 MB"
         )
     return content, source
 
@@ -125,7 +125,7 @@ def parse_npz(
     infos = {name: info for name, info in infos.items() if not name.startswith(others)}
     with _reading(source):
         declared = {name: _header(archive, name, info) for name, info in infos.items()}
-    formats.check_declared(declared, source, weight_format=weight_format, stages=stages)
+    check_declared(declared, source, weight_format=weight_format, stages=stages)
     with _reading(source):
         return {name: _array(archive, info) for name, info in infos.items()}, weight_format
 

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mtcnn_jax.weights import formats
+from mtcnn_jax.weights.checks import check_tensors, to_own
 from mtcnn_jax.weights.npz import parse_npz, read_file
 
 Params = dict[str, Any]
@@ -59,7 +60,7 @@ def load_params(
     stages = _check_stages(stages)
     content, source = _read_bundled() if path is None else read_file(path)
     tensors, weight_format = parse_npz(content, source, stages=stages)
-    own = formats.to_own(tensors, source, weight_format=weight_format, stages=stages)
+    own = to_own(tensors, source, weight_format=weight_format, stages=stages)
     return jax.tree.map(jnp.asarray, nest(own))
 
 
@@ -123,7 +124,7 @@ def check_params(
             f"{source} is a {type(params).__name__}; accepted: nested dictionaries of arrays, such "
             "as load_params gives"
         )
-    formats.check_tensors(_flatten(params), source, stages=stages)
+    check_tensors(_flatten(params), source, stages=stages)
 
 
 def nest(tensors: Mapping[str, np.ndarray]) -> Params:

@@ -149,7 +149,7 @@ def test_exports_and_what_is_converted_already(shared, wanted):
 @pytest.mark.parametrize("module", ["joblib", "lz4.frame", "torch"])
 def test_a_missing_module_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch, module):
     package = FACENET_PYTORCH if module == "torch" else MTCNN
-    files = {stage + package.ending: b"" for stage in formats.STAGES}
+    files = dict.fromkeys(package.files, b"")
     for path in (fill(tmp_path / "folder", files), wheel(tmp_path / "a.whl", package, files)):
         monkeypatch.setitem(sys.modules, module, None)
         assert_raises(
