@@ -31,9 +31,9 @@ from tqdm import tqdm
 
 import mtcnn_jax as mj
 from experiments.console.compilations import keep_compilations
-from experiments.console.writing import append_line, write_whole
+from experiments.console.writing import append_line
 from experiments.files.pictures import Found, find_pictures
-from experiments.files.results import ANNOTATED, to_record, write_annotated
+from experiments.files.results import ANNOTATED, begin_lines, to_record, write_annotated
 from mtcnn_jax.cascade.stages import Params
 
 INTERRUPTED = 130
@@ -80,13 +80,14 @@ def detect_files(params: Params, found: Found, output: str, config: mj.DetectCon
         Whether every picture could be read, and drawn with its faces.
 
     Raises:
-        OSError: A result cannot be written; the text names it.
+        OSError: A result cannot be written, or faces.jsonl is a file of the user's own; the text
+            names it.
     """
     folder = pathlib.Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     count = unreadable = undrawn = 0
     lines = folder / "faces.jsonl"
-    write_whole(lines, b"")
+    begin_lines(lines)
     bar = tqdm(found.files, unit="picture", disable=None)  # None: no bar unless on a terminal.
     for number, path in enumerate(bar, 1):
         if number % LOOKED_AFTER == 0:

@@ -15,6 +15,9 @@ originals never share one."""
 MARK = b"mtcnn_jax: faces drawn"
 """A comment in each annotated picture, that tells it from a file of the user's."""
 
+_RECORD = b'{"file": "'
+"""What a line of faces.jsonl begins with."""
+
 _MARK_WITHIN = 2**12
 """Bytes from the start of a JPEG file that the comment lies in."""
 
@@ -31,6 +34,23 @@ def to_record(file: str, height: int, width: int, faces: mj.Faces) -> dict[str, 
         "scores": faces.scores.astype(float).round(6).tolist(),
         "landmarks": faces.landmarks.astype(float).round(3).tolist(),
     }
+
+
+def begin_lines(path: pathlib.Path) -> None:
+    """Begins faces.jsonl: an empty file, in the place of that of an earlier run or of a link.
+
+    Raises:
+        FileExistsError: There is a file that is none of an earlier run.
+        OSError: It cannot be written; the text names it.
+    """
+    if path.exists() and not path.is_symlink():
+        # Of a run that ended on a full disk there may be less than a line.
+        if not (path.is_file() and _RECORD.startswith(_start(path, len(_RECORD)))):
+            raise FileExistsError(
+                f"{str(path)!r} is there and no result of an earlier run; accepted: another "
+                "--output, or that file under another name"
+            )
+    write_whole(path, b"")
 
 
 def write_annotated(path: pathlib.Path, image: np.ndarray, faces: mj.Faces) -> None:
@@ -53,7 +73,7 @@ def write_annotated(path: pathlib.Path, image: np.ndarray, faces: mj.Faces) -> N
             f"{str(path)!r} would have {width} x {height} pixels; a JPEG file has at most "
             f"{MOST_SIDE} a side"
         )
-    if path.exists() and not _is_result(path):
+    if path.exists() and not (path.is_file() and MARK in _start(path, _MARK_WITHIN)):
         raise ValueError(
             f"{str(path)!r} is there and no result of an earlier run; accepted: another --output, "
             "or that file under another name"
@@ -67,8 +87,6 @@ def write_annotated(path: pathlib.Path, image: np.ndarray, faces: mj.Faces) -> N
     write_whole(path, content.getvalue())
 
 
-def _is_result(path: pathlib.Path) -> bool:
-    if not path.is_file():
-        return False
+def _start(path: pathlib.Path, size: int) -> bytes:
     with open(path, "rb") as file:
-        return MARK in file.read(_MARK_WITHIN)
+        return file.read(size)

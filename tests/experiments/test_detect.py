@@ -289,6 +289,25 @@ class TestDetectFiles:
             assert "pictures: 1, faces: 1, not drawn: 1;" in streams.out
         assert own.read_bytes() == before
 
+    @pytest.mark.parametrize("own", [b"[1, 2]\n", b'{"id": 3}\n', None])
+    def test_lines_of_the_users_own_are_not_replaced(self, tmp_path, own):
+        make(tmp_path / "x.jpg")
+        path = tmp_path / "out/faces.jsonl"
+        path.parent.mkdir()
+        path.write_bytes(own) if own else path.mkdir()
+        with pytest.raises(FileExistsError, match="faces.jsonl' is there and no result of.*accept"):
+            self.run(tmp_path, tmp_path / "out")
+        assert os.listdir(tmp_path / "out") == ["faces.jsonl"]
+        assert path.read_bytes() == own if own else path.is_dir()
+
+    @pytest.mark.parametrize("begun", [b"", b'{"fi', b'{"file": "x.jpg", "si'])
+    def test_lines_that_an_earlier_run_left_unfinished_are_replaced(self, tmp_path, begun):
+        make(tmp_path / "x.jpg")
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out/faces.jsonl").write_bytes(begun)
+        assert self.run(tmp_path, tmp_path / "out") is True
+        assert json.loads((tmp_path / "out/faces.jsonl").read_text())["file"] == "x.jpg"
+
     def test_results_of_an_earlier_run_are_replaced(self, tmp_path):
         make(tmp_path / "x.jpg", size=(20, 16))
         assert self.run(tmp_path, tmp_path / "out") is True
