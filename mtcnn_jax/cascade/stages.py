@@ -101,8 +101,8 @@ def scan(
             )
         )
     if not found:
-        zeros = jnp.zeros(1)
-        box = jnp.zeros((1, 4))
+        zeros = jnp.zeros(1, jnp.float32)
+        box = jnp.zeros((1, 4), jnp.float32)
         found.append(Windows(box, zeros, box, zeros > 0, zeros.astype(jnp.int32)))
     return jax.tree.map(lambda *parts: jnp.concatenate(parts), *found)
 
@@ -231,7 +231,7 @@ def run_stages(
     """The stages one after the other, with what each leaves.
 
     Args:
-        params: of the networks up to `until`.
+        params: of the networks up to `until`, of any float dtype; computed with as float32.
         canvas: uint8 [h, w, 3], the picture in its first corner; the rest is not looked at.
         size: int [2], height and width of the picture.
         config: how to look.
@@ -241,6 +241,8 @@ def run_stages(
         The windows that each stage leaves (squares after "pnet" and "rnet", faces after "onet"),
         the faces' landmarks [n, 5, 2] (None before "onet"), and the overflow int32 [3].
     """
+    # Of half or double precision they would not fit the pixels.
+    params = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), params)
     shape = canvas.shape[:2]
     count = crops.mip_count(shape, INPUT_SIZE["rnet"])
     levels = pyramid.plan(
