@@ -6,12 +6,11 @@ fault: for a picture of 1920x1080 that is a third of the time (decision 0015).
 """
 
 import ctypes
-import pathlib
 import sys
 
 import jax
 
-from mtcnn_jax.runtime.executables import forget
+from mtcnn_jax.runtime.programs import drop, mappings
 
 # Parameters of mallopt(3), from the C library's malloc.h.
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
@@ -53,8 +52,9 @@ def keep_memory(limit: int = 2**30) -> bool:
 def spare_mappings(most: int = MOST_MAPPINGS) -> bool:
     """Drops all compiled functions of this process once they fill too much of its memory map.
 
-    For programs that look at pictures of many sizes. What is called again is compiled again, or
-    read from the persistent compilation cache.
+    For programs that compile much themselves, or want the memory back: of its own functions this
+    library drops those that leave no room for another by itself (`programs`). What is called again
+    is compiled again, or read from the persistent compilation cache.
 
     Args:
         most: mappings of memory up to which nothing is done.
@@ -62,9 +62,8 @@ def spare_mappings(most: int = MOST_MAPPINGS) -> bool:
     Returns:
         Whether functions were dropped; never where the system does not tell the mappings.
     """
-    table = pathlib.Path("/proc/self/maps")
-    if not table.exists() or table.read_bytes().count(b"\n") <= most:
+    if (count := mappings()) <= most or not count:
         return False
     jax.clear_caches()
-    forget()
+    drop()
     return True
