@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mtcnn_jax.cascade.stages import Params
-from mtcnn_jax.config import DetectConfig
+from mtcnn_jax.config import DetectConfig, is_whole, plain_number
 from mtcnn_jax.images import read_image
 from mtcnn_jax.networks.backends import (
     BATCH_CHUNKS,
@@ -189,15 +189,16 @@ def _run_all(
     return [results[number] for number in range(len(images))]
 
 
-def _checked(config: Any, batch_size: int | None) -> int:
+def checked(config: Any, batch_size: int | None) -> int:
     """Checks the arguments that all share; gives the batch size."""
     if not isinstance(config, DetectConfig):
         raise TypeError(f"config is a {type(config).__name__}; accepted is a DetectConfig")
     if batch_size is None:
         return 1 if jax.default_backend() == "cpu" else 16
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+    number = plain_number(batch_size)
+    if not is_whole(number, least=1):
         raise ValueError(f"batch_size is {batch_size!r}; accepted are whole numbers from 1 up")
-    return batch_size
+    return number
 
 
 def _read_all(images: Iterable[Any]) -> list[np.ndarray]:
@@ -237,7 +238,7 @@ def detect(params: Params, image: Any, config: DetectConfig = DetectConfig()) ->
         >>> faces.boxes.shape, faces.scores.shape, faces.landmarks.shape
         ((1, 4), (1,), (1, 5, 2))
     """
-    _checked(config, None)
+    checked(config, None)
     return _faces(_run_one(detector(many=False), params, read_image(image), config))
 
 
@@ -267,7 +268,7 @@ def detect_batch(
         >>> [len(faces.scores) for faces in mj.detect_batch(params, ["photo.jpg", "photo.jpg"])]
         [1, 1]
     """
-    batch_size = _checked(config, batch_size)
+    batch_size = checked(config, batch_size)
     arrays = _read_all(images)
     one, many = detector(many=False), detector(many=True)
     found = _run_all(one, many, params, arrays, config, batch_size)
@@ -307,7 +308,7 @@ def detect_stages(
     """
     if until not in INPUT_SIZE:
         raise ValueError(f"until is {until!r}; accepted are {', '.join(INPUT_SIZE)}")
-    batch_size = _checked(config, batch_size)
+    batch_size = checked(config, batch_size)
     one, many = staged(until, many=False), staged(until, many=True)
     found = _run_all(one, many, params, _read_all(images), config, batch_size, buckets)
     return [

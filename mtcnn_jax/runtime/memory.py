@@ -10,6 +10,7 @@ import sys
 
 import jax
 
+from mtcnn_jax.config import is_whole, plain_number
 from mtcnn_jax.runtime.programs import drop, mappings
 
 # Parameters of mallopt(3), from the C library's malloc.h.
@@ -39,13 +40,14 @@ def keep_memory(limit: int = 2**30) -> bool:
     Raises:
         ValueError: if `limit` is not from 0 to `MOST_KEPT`.
     """
-    if not 0 <= limit <= MOST_KEPT:
+    number = plain_number(limit)
+    if not is_whole(number, least=0) or number > MOST_KEPT:
         raise ValueError(f"limit is {limit}; accepted are 0 to {MOST_KEPT} bytes")
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
     if not hasattr(library, "gnu_get_libc_version"):
         return False
     # One heap for all threads: the others' can hold pieces of up to 64 MB only.
-    settings = {_ARENA_MAX: 1, _MMAP_MAX: 0, _TRIM_THRESHOLD: limit}
+    settings = {_ARENA_MAX: 1, _MMAP_MAX: 0, _TRIM_THRESHOLD: number}
     return all([library.mallopt(name, value) for name, value in settings.items()])
 
 
