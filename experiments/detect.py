@@ -30,6 +30,7 @@ from tqdm import tqdm
 import mtcnn_jax as mj
 from experiments.console.compilations import keep_compilations
 from mtcnn_jax.cascade.stages import Params
+from mtcnn_jax.runtime.buckets import check_size
 
 ENDINGS = frozenset(
     ".avif .bmp .gif .jfif .jp2 .jpe .jpeg .jpg .mpo .pgm .png .pnm .ppm .tif .tiff .webp".split()
@@ -133,6 +134,7 @@ def detect_files(params: Params, found: Found, output: str, config: mj.DetectCon
                 mj.runtime.spare_mappings()
             try:
                 image = mj.read_image(path)
+                check_size(*image.shape[:2], name=repr(str(path)))
             except (OSError, ValueError) as error:
                 unreadable += 1
                 tqdm.write(f"not read: {error}", file=sys.stderr)

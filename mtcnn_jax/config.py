@@ -20,7 +20,8 @@ class DetectConfig:
     nothing. Numbers may be Python's, NumPy's or JAX's.
 
     Attributes:
-        min_face_size: side in pixels of the smallest face looked for; 12 or more.
+        min_face_size: side in pixels of the smallest square windows looked at; 12 or more. A face's
+            box is fitted within such a window and may be smaller: of 80, one of 37 x 52 pixels.
         thresholds: scores in [0, 1) that a window must exceed after P-Net, R-Net and O-Net.
         scale_factor: ratio of one pyramid level to the one before, within (0, 1).
         nms_thresholds: overlaps within (0, 1] above which the lower score goes: within a pyramid

@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import functools
 import math
+import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mtcnn_jax.cascade.arguments import check_config, check_networks, check_outside_jit
 from mtcnn_jax.cascade.stages import Params
 from mtcnn_jax.config import DetectConfig, is_whole, plain_number
 from mtcnn_jax.images import read_image
@@ -22,7 +24,7 @@ from mtcnn_jax.networks.backends import (
     tries_unrolled,
 )
 from mtcnn_jax.networks.layers import INPUT_SIZE
-from mtcnn_jax.runtime.buckets import BUCKETS, Buckets, bucket_of, by_bucket
+from mtcnn_jax.runtime.buckets import BUCKETS, Buckets, bucket_of, by_bucket, check_size
 from mtcnn_jax.runtime.compiled import detector, staged, unpacked
 
 GROWTH = 4
@@ -43,7 +45,8 @@ class Faces(NamedTuple):
         boxes: float32 [n, 4], x1 y1 x2 y2 in pixels of the picture, clipped to it.
         scores: float32 [n], descending.
         landmarks: float32 [n, 5, 2], (x, y) of left eye, right eye, nose, left mouth corner, right
-            mouth corner; left is the picture's left.
+            mouth corner; left is the picture's left. Unlike boxes they are not clipped: of a
+            face that the picture cuts some lie outside.
     """
 
     boxes: np.ndarray
@@ -191,8 +194,7 @@ def _run_all(
 
 def checked(config: Any, batch_size: int | None) -> int:
     """Checks the arguments that all share; gives the batch size."""
-    if not isinstance(config, DetectConfig):
-        raise TypeError(f"config is a {type(config).__name__}; accepted is a DetectConfig")
+    check_config(config)
     if batch_size is None:
         return 1 if jax.default_backend() == "cpu" else 16
     number = plain_number(batch_size)
@@ -201,13 +203,30 @@ def checked(config: Any, batch_size: int | None) -> int:
     return number
 
 
+def _check_params(
+    params: Any, config: DetectConfig, stages: Sequence[str] = tuple(INPUT_SIZE)
+) -> None:
+    check_networks(params, stages)
+    check_outside_jit(params, config)
+
+
 def _read_all(images: Iterable[Any]) -> list[np.ndarray]:
-    if isinstance(images, (str, bytes)) or not isinstance(images, Iterable):
+    single = isinstance(images, (str, os.PathLike, bytes, bytearray, memoryview))
+    # A file gives its lines.
+    if single or hasattr(images, "read") or not isinstance(images, Iterable):
         raise TypeError(
             f"images is a {type(images).__name__}; accepted is a list of pictures (`detect` takes "
             "one)"
         )
-    return [read_image(image) for image in images]
+    if getattr(images, "ndim", 1) in (2, 3):  # Of as many grey pictures as it has rows, else.
+        raise ValueError(
+            f"images is an array {list(images.shape)}, one picture; accepted is a list of pictures "
+            "or an array [n, h, w, 3] (`detect` takes one)"
+        )
+    arrays = [read_image(image) for image in images]
+    for array in arrays:  # Before any is looked at.
+        check_size(*array.shape[:2])
+    return arrays
 
 
 def _faces(found: np.ndarray) -> Faces:
@@ -228,8 +247,10 @@ def detect(params: Params, image: Any, config: DetectConfig = DetectConfig()) ->
 
     Raises:
         FileNotFoundError: if `image` names a file that is not there.
-        TypeError: if `image` or `config` is of a kind that is not accepted.
-        ValueError: if `image` can't be read as a picture.
+        TypeError: if an argument is of a kind that is not accepted, or traced by `jit`, inside of
+            which `detect_padded` does the same.
+        ValueError: if `image` can't be read as a picture or is larger than `runtime.buckets`
+            allows for, or `params` lacks a network.
 
     Example:
         >>> import mtcnn_jax as mj
@@ -239,7 +260,9 @@ def detect(params: Params, image: Any, config: DetectConfig = DetectConfig()) ->
         ((1, 4), (1,), (1, 5, 2))
     """
     checked(config, None)
-    return _faces(_run_one(detector(many=False), params, read_image(image), config))
+    picture = read_image(image)
+    _check_params(params, config)
+    return _faces(_run_one(detector(many=False), params, picture, config))
 
 
 def detect_batch(
@@ -253,7 +276,7 @@ def detect_batch(
 
     Args:
         params: from `load_params`.
-        images: what `detect` accepts, each.
+        images: what `detect` accepts, each: a list of such, or an array [n, h, w, 3].
         config: how to look.
         batch_size: pictures of one bucket that go through together; by default 1 on a CPU, where
             one picture keeps all cores busy, and 16 elsewhere.
@@ -262,7 +285,7 @@ def detect_batch(
         The faces of each picture, in order, equal to `detect` one by one.
 
     Raises:
-        FileNotFoundError, TypeError, ValueError: as `detect`.
+        FileNotFoundError, TypeError, ValueError: as `detect`; also if `images` is one picture.
 
     Example:
         >>> [len(faces.scores) for faces in mj.detect_batch(params, ["photo.jpg", "photo.jpg"])]
@@ -270,6 +293,7 @@ def detect_batch(
     """
     batch_size = checked(config, batch_size)
     arrays = _read_all(images)
+    _check_params(params, config)
     one, many = detector(many=False), detector(many=True)
     found = _run_all(one, many, params, arrays, config, batch_size)
     return [_faces(one) for one in found]
@@ -288,7 +312,7 @@ def detect_stages(
 
     Args:
         params: of the networks up to `until`.
-        images: what `detect` accepts, each.
+        images: as in `detect_batch`.
         config: how to look.
         until: the last stage to run, "pnet", "rnet" or "onet".
         batch_size: as in `detect_batch`.
@@ -299,7 +323,7 @@ def detect_stages(
         squares after "pnet" and "rnet", faces, not clipped, after "onet".
 
     Raises:
-        FileNotFoundError, TypeError, ValueError: as `detect`; also if `until` is no stage.
+        FileNotFoundError, TypeError, ValueError: as `detect_batch`; also if `until` is no stage.
 
     Example:
         >>> (left,) = mj.detect_stages(params, ["photo.jpg"])
@@ -309,8 +333,11 @@ def detect_stages(
     if until not in INPUT_SIZE:
         raise ValueError(f"until is {until!r}; accepted are {', '.join(INPUT_SIZE)}")
     batch_size = checked(config, batch_size)
+    arrays = _read_all(images)
+    stages = list(INPUT_SIZE)
+    _check_params(params, config, stages[: stages.index(until) + 1])
     one, many = staged(until, many=False), staged(until, many=True)
-    found = _run_all(one, many, params, _read_all(images), config, batch_size, buckets)
+    found = _run_all(one, many, params, arrays, config, batch_size, buckets)
     return [
         {
             name: np.concatenate([stage.boxes, stage.scores[:, None]], axis=1)[stage.valid]

@@ -35,7 +35,8 @@ def warmup(
         The buckets (height, width) that are ready now.
 
     Raises:
-        ValueError: if a size is not two whole numbers above 0, or `batch_size` is not one.
+        ValueError: if a size is not two whole numbers above 0, or larger than `detect` takes, or
+            `batch_size` is not one.
     """
     batch_size = checked(config, batch_size)
     shapes: list[tuple[int, int]] = []

@@ -169,6 +169,7 @@ def crop_from(
     if (TAPS[-1] - 1) * crop_size + 2 > SPARE:
         most = (SPARE - 2) // (TAPS[-1] - 1)
         raise ValueError(f"crop_size is {crop_size}; accepted are sizes up to {most}")
+    windows = jnp.asarray(windows, jnp.float32)
     shapes = jnp.array(level_shapes, jnp.int32)
     starts = _starts(level_shapes)[:-1]
     ratio = jnp.max(windows[:, 2:] - windows[:, :2], axis=-1) / crop_size

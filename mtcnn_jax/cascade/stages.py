@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from mtcnn_jax.cascade import boxes as box_lib
 from mtcnn_jax.cascade import crops, packing, pyramid
+from mtcnn_jax.cascade.arguments import check_padded
 from mtcnn_jax.cascade.nms import nms, nms_in_steps
 from mtcnn_jax.cascade.voting import vote
 from mtcnn_jax.cascade.windows import Windows, calibrated, compacted, keep_best, look_at, take
@@ -33,7 +34,7 @@ class Detections(NamedTuple):
     Attributes:
         boxes: float32 [n, 4], pixels of the picture, clipped to it.
         scores: float32 [n].
-        landmarks: float32 [n, 5, 2].
+        landmarks: float32 [n, 5, 2], not clipped: of a face that the picture cuts some lie outside.
         valid: bool [n].
         overflow: int32 [3]: windows over each of the three capacities, which were dropped, or, on
             the backend "gpu_unrolled", left undecided.
@@ -275,12 +276,16 @@ def detect_padded(
 
     Args:
         params: of all three networks.
-        canvas: uint8 [h, w, 3] or float pixels 0..255; what lies outside the picture has no effect.
+        canvas: uint8 or float [h, w, 3], pixels 0..255: those of 0..1, as `read_image` takes them,
+            are multiplied by 255 first. What lies outside the picture has no effect.
         size: int [2], height and width of the picture.
         config: how to look.
 
     Returns:
         Detections of capacity `config.capacities[2]`.
+
+    Raises:
+        TypeError, ValueError: if an argument is of another type or shape.
 
     Example:
         >>> import jax, numpy as np
@@ -291,6 +296,7 @@ def detect_padded(
         >>> found.boxes.shape, int(found.valid.sum()), found.overflow.tolist()
         ((256, 4), 0, [0, 0, 0])
     """
+    check_padded(params, canvas, size, config)
     left, landmarks, overflow = run_stages(params, canvas, size, config)
     faces = left["onet"]
     boxes = box_lib.clip_boxes(faces.boxes, size)
