@@ -23,6 +23,7 @@ from mtcnn_jax.networks.backends import (
     backend_of,
     tries_unrolled,
 )
+from mtcnn_jax.networks.forks import check_process
 from mtcnn_jax.networks.layers import INPUT_SIZE
 from mtcnn_jax.runtime.buckets import BUCKETS, Buckets, bucket_of, by_bucket, check_size
 from mtcnn_jax.runtime.compiled import detector, staged, unpacked
@@ -194,6 +195,7 @@ def _run_all(
 
 def checked(config: Any, batch_size: int | None) -> int:
     """Checks the arguments that all share; gives the batch size."""
+    check_process()
     check_config(config)
     if batch_size is None:
         return 1 if jax.default_backend() == "cpu" else 16
@@ -251,6 +253,7 @@ def detect(params: Params, image: Any, config: DetectConfig = DetectConfig()) ->
             which `detect_padded` does the same.
         ValueError: if `image` can't be read as a picture or is larger than `runtime.buckets`
             allows for, or `params` lacks a network.
+        RuntimeError: if the process was forked from one in which JAX was in use: it would not end.
 
     Example:
         >>> import mtcnn_jax as mj

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mtcnn_jax.config import DetectConfig
+from mtcnn_jax.networks.forks import check_process
 from mtcnn_jax.networks.layers import INPUT_SIZE
 
 _PARAMS = "what load_params gives, a dictionary of the networks pnet, rnet and onet"
@@ -58,6 +59,7 @@ def check_padded(params: Any, canvas: Any, size: Any, config: Any) -> None:
     Raises:
         TypeError, ValueError: if one is of a type or a shape that is not accepted.
     """
+    check_process()
     check_config(config)
     check_networks(params)
     accepted = "one array [h, w, 3], uint8 or float pixels 0..255"

@@ -10,6 +10,7 @@ import numpy as np
 
 from mtcnn_jax.cascade import stages
 from mtcnn_jax.networks.backends import backend_of
+from mtcnn_jax.networks.forks import check_process
 from mtcnn_jax.runtime import programs
 from mtcnn_jax.runtime.executables import kept
 
@@ -24,6 +25,7 @@ def compiler_options() -> dict[str, str]:
 
     Options come and go with jaxlib's versions; one that is not known here is left out.
     """
+    check_process()
     if jax.default_backend() != "cpu":
         return {}
     try:

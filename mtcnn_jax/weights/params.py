@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mtcnn_jax.networks.forks import check_process
 from mtcnn_jax.weights import formats
 
 Params = dict[str, Any]
@@ -66,6 +67,7 @@ def load_params(
         ValueError: A directory, not an .npz file, a broken one or one that would run code; a
             tensor missing, unknown, of another shape or dtype, or with a value that is not
             finite; an unknown stage.
+        RuntimeError: The process was forked from one in which JAX was in use.
 
     Example:
         >>> import mtcnn_jax as mj
@@ -75,6 +77,7 @@ def load_params(
         >>> params["pnet"]["conv1"]["kernel"].shape
         (3, 3, 3, 10)
     """
+    check_process()
     stages = _check_stages(stages)
     if path is None:
         tensors, source = _read_bundled(), f"mtcnn_jax/{_BUNDLED}"
