@@ -35,6 +35,7 @@ from experiments.console.writing import append_line
 from experiments.files.pictures import Found, find_pictures
 from experiments.files.results import ANNOTATED, begin_lines, to_record, write_annotated
 from mtcnn_jax.cascade.stages import Params
+from mtcnn_jax.runtime.buckets import check_size
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells give it: 128 and the signal's number."""
@@ -55,6 +56,7 @@ def look_at(
         raise ValueError(f"{str(path)!r} is a pipe, a device or the like; accepted: a picture file")
     try:
         image = mj.read_image(path)
+        check_size(*image.shape[:2], name=repr(str(path)))
         try:
             return image, mj.detect(params, image, config)
         except ValueError as error:

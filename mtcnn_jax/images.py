@@ -4,6 +4,7 @@ import importlib
 import io
 import os
 import struct
+import warnings
 import zlib
 from typing import BinaryIO, NamedTuple
 
@@ -22,6 +23,9 @@ _ACCEPTED = (
 _ACCEPTED_FILES = "a file in a format that Pillow reads, such as JPEG, PNG, WebP, TIFF or BMP"
 _ACCEPTED_DTYPES = "uint8 with values 0..255, or floating point with values 0..1"
 _ACCEPTED_SHAPES = "[h, w], [h, w, 1], [h, w, 3] or [h, w, 4], with h and w at least 1"
+
+SLACK = 1e-3
+"""Beyond 0 and 1, that floats may lie from rounding before; it is rounded away."""
 
 
 class _Plugin(NamedTuple):
@@ -60,7 +64,8 @@ _DECODER_ERRORS = (
 def read_image(source: Source) -> np.ndarray:
     """Reads a picture.
 
-    Grey becomes RGB and 16-bit grey becomes 8-bit, scaled (65535 to 255) and not clipped.
+    Grey becomes RGB and 16-bit grey becomes 8-bit, scaled (65535 to 255) and not clipped; where it
+    uses a sixteenth of its range or less, as 12 bits stored unscaled do, a warning says so.
     Transparency is dropped, from files as from arrays: a pixel keeps the colour stored under it.
     The rotation that a file's EXIF data asks for is applied, so the result, and every box found in
     it, is the picture as a viewer shows it. Of an animation the first frame is read; of a PIL
@@ -70,14 +75,15 @@ def read_image(source: Source) -> np.ndarray:
     Args:
         source: A path (str or PathLike), the bytes of a picture file, a binary file object (read
             from where it stands), a PIL image, or a NumPy or JAX array `[h, w]`, `[h, w, 1]`,
-            `[h, w, 3]` or `[h, w, 4]`: uint8, or floating point with values 0..1.
+            `[h, w, 3]` or `[h, w, 4]`: uint8, or floating point with values 0..1, give or take
+            `SLACK`.
 
     Returns:
         uint8 `[h, w, 3]`, RGB. It may share its memory with an array given as `source`.
 
     Raises:
         FileNotFoundError: There is nothing at the path.
-        TypeError: `source` is of another type, or an array of another dtype.
+        TypeError: `source` is of another type, an array of another dtype, or traced by `jit`.
         ValueError: A directory, a file that is no picture, is broken, needs a plugin of Pillow that
             is not installed or has more pixels than Pillow's limit against decompression bombs; an
             array of another shape, without pixels,
@@ -88,6 +94,11 @@ def read_image(source: Source) -> np.ndarray:
         >>> mj.read_image("photo.jpg").shape
         (512, 512, 3)
     """
+    if isinstance(source, jax.core.Tracer):
+        raise TypeError(
+            "the picture is traced by jit, grad or vmap, inside of which detect and read_image do "
+            "not run; accepted there is detect_padded, on a canvas of a fixed shape"
+        )
     if isinstance(source, Image.Image):
         return _from_pil(source, "the PIL image")
     if isinstance(source, np.ndarray | jax.Array):
@@ -109,10 +120,17 @@ def read_image(source: Source) -> np.ndarray:
 
 
 def _describe(source: object) -> str:
-    name = type(source).__name__
-    return (
-        f"a {name} (np.asarray makes an array of it)" if isinstance(source, list) else f"a {name}"
-    )
+    kind = type(source)
+    if kind.__module__.split(".")[0] == "torch":
+        hint = (
+            " of PyTorch (.numpy(force=True) makes an array of it, in which channels come last: "
+            ".permute(1, 2, 0) first, where they come first)"
+        )
+    elif isinstance(source, list) or hasattr(source, "__array__"):
+        hint = " (np.asarray makes an array of it)"
+    else:
+        hint = ""
+    return f"a {kind.__name__}{hint}"
 
 
 def _from_path(path: str | bytes) -> np.ndarray:
@@ -188,7 +206,9 @@ def _from_pil(image: Image.Image, name: str) -> np.ndarray:
         image.load()
         image = ImageOps.exif_transpose(image)
         if image.mode.startswith("I;16"):
-            return _grey_to_rgb(_to_8_bits(np.asarray(image), top=65535))
+            grey = np.asarray(image)
+            _warn_of_12_bits(grey, name)
+            return _grey_to_rgb(_to_8_bits(grey, top=65535))
         # By way of RGBA: straight to RGB, Pillow warns of palettes with transparency.
         palette = image.mode in ("P", "PA")
         return np.asarray((image.convert("RGBA") if palette else image).convert("RGB"))
@@ -212,12 +232,23 @@ def _check_unit_range(array: np.ndarray) -> np.ndarray:
     low, high = array.min(), array.max()
     if not np.isfinite(low) or not np.isfinite(high):  # A NaN anywhere is both.
         raise ValueError(f"the array holds NaN or infinity; accepted: {_ACCEPTED_DTYPES}")
-    if low < 0 or high > 1:
+    if low < -SLACK or high > 1 + SLACK:
         raise ValueError(
-            f"the array is {array.dtype} with values {low:g} to {high:g}; accepted: "
+            f"the array is {array.dtype} with values {low:.9g} to {high:.9g}; accepted: "
             f"{_ACCEPTED_DTYPES}"
         )
     return array
+
+
+def _warn_of_12_bits(grey: np.ndarray, name: str) -> None:
+    brightest = int(grey.max())
+    if 0 < brightest < 65536 // 16:
+        warnings.warn(
+            f"{name} is 16-bit grey of which no pixel is brighter than {brightest} of 65535, and "
+            "is read as nearly black; if it holds fewer bits, give an array scaled to 0..1, as by "
+            "array / 4095",
+            stacklevel=2,
+        )
 
 
 def _to_8_bits(array: np.ndarray, *, top: int) -> np.ndarray:

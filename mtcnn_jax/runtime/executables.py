@@ -23,6 +23,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from mtcnn_jax.runtime import programs
 from mtcnn_jax.runtime.ownership import distrust, make_private
 
 _BROKEN = (
@@ -36,19 +37,12 @@ _BROKEN = (
 )
 """What loading a file may raise that was written by another version of something."""
 
-_ready: dict[tuple, Callable] = {}
-
 
 def folder() -> pathlib.Path | None:
     """JAX's cache folder; None if there is none, or none on this machine's file system."""
     path = jax.config.jax_compilation_cache_dir
     usable = path and "://" not in str(path) and jax.config.jax_enable_compilation_cache
     return pathlib.Path(path) if usable else None
-
-
-def forget() -> None:
-    """Drops what was loaded in this process; the files stay."""
-    _ready.clear()
 
 
 def kept(function: Callable, *, name: str, options: dict[str, Any]) -> Callable:
@@ -62,37 +56,34 @@ def kept(function: Callable, *, name: str, options: dict[str, Any]) -> Callable:
     Returns:
         The function, to be called with positional arguments.
     """
-    plain = jax.jit(function, compiler_options=options)
+    plain = programs.jitted(function, options)
 
-    def call(params: Any, canvas: Any, size: Any, config: Any) -> Any:
-        context, place = _context(), folder()
-        if context is None or place is None:
-            return plain(params, canvas, size, config)
-        static = (context, canvas.shape, canvas.dtype, jax.tree.structure(config))
-        run = _ready.get((name, place, static))
-        if run is None:
-            arguments = (params, canvas, size, config)
-            digest = _digest(f"{name} {options}", static, arguments)
-            path = place / f"mtcnn_jax-{digest}"
-            run = plain
-            if _is_private(place):
-                run = _loaded(path, plain) or _compiled(path, function, options, arguments)
-            _ready[name, place, static] = run
-        try:
-            return run(params, canvas, size, config)
-        except (TypeError, ValueError):
-            # Parameters of another form, or on another device, than when it was compiled.
-            return plain(params, canvas, size, config)
+    def make(place: pathlib.Path | None, static: tuple, arguments: tuple) -> Callable:
+        *_, no_jit, debug_nans, device = static[0]
+        if place is None or no_jit or debug_nans or device is not None:
+            return plain
+        if not _is_private(place):
+            return plain
+        digest = _digest(f"{name} {options}", static, arguments)
+        path = place / f"mtcnn_jax-{digest}"
+        run = _loaded(path, plain) or _compiled(path, function, options, arguments)
+
+        def run_or_compile(*arguments: Any) -> Any:
+            try:
+                return run(*arguments)
+            except (TypeError, ValueError):
+                # Parameters of another form, or on another device, than when it was compiled.
+                return plain(*arguments)
+
+        return run_or_compile
+
+    def call(*arguments: Any) -> Any:
+        params, canvas, _, config = arguments
+        place, (*static, of_params) = folder(), programs.form(params, canvas, config)
+        key = (name, place, *static, of_params)
+        return programs.call(key, lambda: make(place, tuple(static), arguments), arguments)
 
     return call
-
-
-def _context() -> tuple | None:
-    """JAX's settings, the thread's own too, that a computation depends on; None for a rare one."""
-    config = jax.config
-    if config.jax_disable_jit or config.jax_debug_nans or config.jax_default_device is not None:
-        return None
-    return config.jax_enable_x64, config.jax_default_matmul_precision
 
 
 @functools.cache

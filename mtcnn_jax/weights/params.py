@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mtcnn_jax.networks.forks import check_process
 from mtcnn_jax.weights import formats
 from mtcnn_jax.weights.checks import check_tensors, to_own
 from mtcnn_jax.weights.npz import parse_npz, read_file
@@ -48,6 +49,7 @@ def load_params(
         ValueError: A directory, not an .npz file, a broken one, one of more than 64 MiB or one that
             would run code; a tensor missing, unknown, of another shape or dtype, or with a value
             that is not finite; an unknown stage.
+        RuntimeError: The process was forked from one in which JAX was in use.
 
     Example:
         >>> import mtcnn_jax as mj
@@ -57,6 +59,7 @@ def load_params(
         >>> params["pnet"]["conv1"]["kernel"].shape
         (3, 3, 3, 10)
     """
+    check_process()
     stages = _check_stages(stages)
     content, source = _read_bundled() if path is None else read_file(path)
     tensors, weight_format = parse_npz(content, source, stages=stages)

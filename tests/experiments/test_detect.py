@@ -161,6 +161,12 @@ class TestDetectFiles:
         lines = (tmp_path / "out" / "faces.jsonl").read_text().splitlines()
         assert [json.loads(line)["file"] for line in lines] == ["a.jpg", "c.jpg"]
 
+    def test_a_picture_too_large_is_named_and_the_run_goes_on(self, tmp_path, capsys):
+        make(tmp_path / "a.png", size=(2**16 + 1, 1))
+        make(tmp_path / "c.jpg")
+        assert self.run(tmp_path, tmp_path / "out") is False
+        assert "a.png' has 65537 x 1 pixels; accepted are at most 134" in capsys.readouterr().err
+
     def test_what_is_no_regular_file_is_named_and_not_waited_for(self, tmp_path, capsys):
         make(tmp_path / "in" / "z.jpg")
         os.mkfifo(tmp_path / "in" / "a.jpg")

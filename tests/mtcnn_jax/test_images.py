@@ -1,13 +1,15 @@
 import io
 import sys
 import types
+import warnings
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 
-from mtcnn_jax.images import read_image
+from mtcnn_jax.images import SLACK, read_image
 from tests import ROOT
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
@@ -78,6 +80,12 @@ class TestArrays:
     def test_float_comes_back_as_the_uint8_it_was(self, dtype):
         every = np.arange(256, dtype=np.uint8).reshape(16, 16)
         check(read_image((every / 255).astype(dtype)), np.stack([every] * 3, axis=-1))
+
+    @pytest.mark.parametrize("beyond", [1e-7, SLACK * 0.99])
+    def test_float_a_hair_beyond_is_rounded_away(self, beyond):
+        array = np.array([[-beyond, 1 + beyond, 0.5]])
+        assert read_image(array)[0, :, 0].tolist() == [0, 255, 128]
+        assert read_image(RGB / 255 * (1 + beyond / 9)).tolist() == RGB.tolist()
 
     def test_float_rounds_to_nearest(self):
         check(
@@ -155,6 +163,18 @@ class TestModes:
 
     def test_16_bit_png(self):
         check(read_image(encode(GREY.astype(np.uint16) * 257)), GREY_RGB)
+
+    @pytest.mark.parametrize(("brightest", "told"), [(4095, True), (4096, False), (0, False)])
+    def test_16_bits_that_hold_12_are_warned_of(self, brightest, told, tmp_path):
+        path = tmp_path / "grey.png"
+        Image.fromarray(np.array([[0, brightest]], np.uint16)).save(path)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            read_image(path)
+        texts = [str(warning.message) for warning in caught]
+        assert [f"no pixel is brighter than {brightest} of 65535" in text for text in texts] == [
+            True
+        ] * told
 
     @pytest.mark.parametrize("mode", ["I", "F"])
     def test_modes_of_unknown_range_are_refused(self, mode):
@@ -343,6 +363,10 @@ class TestBadInput:
         with pytest.raises(ValueError, match=rf"float64 with values.*{value:g}.*accepted.*0\.\.1"):
             read_image(image)
 
+    def test_a_value_out_of_range_is_told_with_its_digits(self):
+        with pytest.raises(ValueError, match=r"values 0\.5 to 1\.0010001; accepted.*0\.\.1"):
+            read_image(np.array([[0.5, 1.0010001]]))
+
     @pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint16, bool, complex, object])
     def test_wrong_dtype(self, dtype):
         with pytest.raises(TypeError, match="dtype is .*accepted: uint8"):
@@ -352,6 +376,18 @@ class TestBadInput:
     def test_wrong_type(self, source):
         with pytest.raises(TypeError, match=f"a {type(source).__name__}.*accepted: a path"):
             read_image(source)
+
+    def test_a_tensor_of_pytorch_is_told_how_to_become_an_array(self):
+        kind = type("Tensor", (), {"__module__": "torch", "__array__": lambda self: None})
+        with pytest.raises(TypeError, match=r"a Tensor of PyTorch \(\.numpy\(force=True\) makes"):
+            read_image(kind())
+        other = type("EagerTensor", (), {"__array__": lambda self: None})
+        with pytest.raises(TypeError, match=r"an? EagerTensor \(np\.asarray makes an array of it"):
+            read_image(other())
+
+    def test_under_jit_the_way_is_told(self):
+        with pytest.raises(TypeError, match=r"traced by jit.*accepted there is detect_padded"):
+            jax.jit(read_image)(np.zeros((4, 4, 3), np.uint8))
 
     def test_file_opened_as_text(self):
         with pytest.raises(TypeError, match="gives str when read; accepted.*binary"):

@@ -12,8 +12,9 @@ import pytest
 
 import mtcnn_jax as mj
 from mtcnn_jax.runtime import compiled, executables
-from mtcnn_jax.runtime.executables import forget, kept
+from mtcnn_jax.runtime.executables import kept
 from mtcnn_jax.runtime.ownership import distrust
+from mtcnn_jax.runtime.programs import drop as forget
 
 FOLDER = executables.folder
 """As it is outside the suite."""
