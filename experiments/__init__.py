@@ -1,13 +1,13 @@
 """The commands, `python -m experiments.NAME`: flags, files, checkpoints, figures.
 
     detect      faces of photos, folders and patterns
-    convert     the weights of facenet-pytorch or mtcnn into this project's format
+    convert     the weights of facenet-pytorch, mtcnn or facenet into this project's format
     mine        samples of one stage, from prepared data and the stages before
     train       one stage from samples, or all three from prepared data
     curves      draws what a run told of itself again
     evaluate    WIDER FACE, FDDB, AFLW, CelebA and labelled folders, by the papers' protocols
     benchmark   the speed of detection, its stages and training, beside other packages
 
-What they do lies in the rooms of their subjects: training, mining, evaluation and speed; console is
-what all of them share.
+What they do lies in the rooms of their subjects: training, mining, evaluation and speed; files is
+what detect and convert read and write, console what all of them share.
 """

@@ -12,103 +12,61 @@ folder --output it writes
                             the first one. `file` is relative to the folder that holds them all.
     a/x.jpg.faces.jpg       the picture a/x.jpg with its boxes, scores and points.
 
-Files that cannot be read are named on standard error and the run goes on. The exit code is 0 if
-all pictures were read, 1 if some were not (and for unknown flags), 2 if the run could not start.
+Files that cannot be read, or are too large, are named on standard error and the run goes on. So is
+an annotated picture whose name a file of your own has: that file stays. The exit code is 0 if all
+pictures were read and drawn, 1 if some were not (and for unknown flags), 2 if the run could not
+start or could not write, 130 if it was interrupted.
 """
 
-import glob
 import json
 import os
 import pathlib
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
 
+import jax
+import numpy as np
 from absl import app, flags, logging
 from tqdm import tqdm
 
 import mtcnn_jax as mj
 from experiments.console.compilations import keep_compilations
+from experiments.console.writing import append_line
+from experiments.files.pictures import Found, find_pictures
+from experiments.files.results import ANNOTATED, begin_lines, to_record, write_annotated
 from mtcnn_jax.cascade.stages import Params
+from mtcnn_jax.runtime.buckets import check_size
 
-ENDINGS = frozenset(
-    ".avif .bmp .gif .jfif .jp2 .jpe .jpeg .jpg .mpo .pgm .png .pnm .ppm .tif .tiff .webp".split()
-)
-"""How the names of the pictures in a folder end, in small or capital letters."""
-
-ANNOTATED = ".faces.jpg"
-"""What the name of an annotated picture ends with, after the whole name of its original: two
-originals never share one."""
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells give it: 128 and the signal's number."""
 
 LOOKED_AFTER = 16
 """Pictures between two looks at the memory map, which takes up to 30 ms."""
 
 
-class Found(NamedTuple):
-    """The pictures to look at.
-
-    Attributes:
-        root: The folder that holds all of them.
-        files: Their absolute paths, sorted.
-        left_out: How many other files there were: not pictures, or results of an earlier run.
-    """
-
-    root: pathlib.Path
-    files: list[pathlib.Path]
-    left_out: int
-
-
-def find_pictures(source: str, output: str) -> Found:
-    """Finds the pictures that a path, a folder or a pattern stands for.
-
-    Args:
-        source: The path of a file or folder; where there is neither, a glob pattern.
-        output: The folder for results. The annotated pictures in it are left out.
+def look_at(
+    params: Params, path: pathlib.Path, config: mj.DetectConfig
+) -> tuple[np.ndarray, mj.Faces]:
+    """Reads a picture, uint8 [h, w, 3], and finds its faces.
 
     Raises:
-        FileNotFoundError: There is no such path and no file matches the pattern, or nothing of
-            what was found is a picture.
+        OSError, ValueError: It cannot be read, or is too large; the text names it.
     """
-    path = pathlib.Path(os.path.abspath(source))
-    if path.is_file():
-        return Found(path.parent, [path], 0)
-    if path.is_dir():
-        root, files = path, _files_in(path)
-        wanted = [file for file in files if file.suffix.lower() in ENDINGS]
-    else:
-        matches = {os.path.abspath(match) for match in glob.glob(source, recursive=True)}
-        files = wanted = sorted(pathlib.Path(match) for match in matches if os.path.isfile(match))
-        root = pathlib.Path(os.path.commonpath([file.parent for file in files])) if files else path
-    results = pathlib.Path(os.path.abspath(output))
-    wanted = [
-        file for file in wanted if not (file.name.endswith(ANNOTATED) and results in file.parents)
-    ]
-    if not wanted:
-        raise FileNotFoundError(
-            f"no picture at --input={source}; accepted: a picture file, a folder with pictures in "
-            "it or in its sub folders, or a pattern such as 'photos/*.jpg'"
-        )
-    return Found(root, wanted, len(files) - len(wanted))
-
-
-def _files_in(folder: pathlib.Path) -> list[pathlib.Path]:
-    """All files in a folder and its sub folders but hidden ones, sorted."""
-    files = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        files += [pathlib.Path(parent, name) for name in names if not name.startswith(".")]
-    return sorted(files)
-
-
-def to_record(file: str, height: int, width: int, faces: mj.Faces) -> dict[str, object]:
-    """One line of faces.jsonl; pixels rounded to 1/1000, scores to six digits."""
-    return {
-        "file": file,
-        "size": [height, width],
-        "boxes": faces.boxes.astype(float).round(3).tolist(),
-        "scores": faces.scores.astype(float).round(6).tolist(),
-        "landmarks": faces.landmarks.astype(float).round(3).tolist(),
-    }
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{str(path)!r} is a pipe, a device or the like; accepted: a picture file")
+    try:
+        image = mj.read_image(path)
+        check_size(*image.shape[:2], name=repr(str(path)))
+        try:
+            return image, mj.detect(params, image, config)
+        except ValueError as error:
+            raise ValueError(f"{str(path)!r}: {error}") from error
+    except MemoryError as error:
+        raise ValueError(f"{str(path)!r} takes more memory than there is") from error
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        raise ValueError(f"{str(path)!r} takes more memory than the device has") from error
 
 
 def detect_files(params: Params, found: Found, output: str, config: mj.DetectConfig) -> bool:
@@ -121,35 +79,41 @@ def detect_files(params: Params, found: Found, output: str, config: mj.DetectCon
         config: How to look for faces.
 
     Returns:
-        Whether every picture could be read.
+        Whether every picture could be read, and drawn with its faces.
+
+    Raises:
+        OSError: A result cannot be written, or faces.jsonl is a file of the user's own; the text
+            names it.
     """
     folder = pathlib.Path(output)
     folder.mkdir(parents=True, exist_ok=True)
-    count = unreadable = 0
+    count = unreadable = undrawn = 0
+    lines = folder / "faces.jsonl"
+    begin_lines(lines)
     bar = tqdm(found.files, unit="picture", disable=None)  # None: no bar unless on a terminal.
-    with open(folder / "faces.jsonl", "w", encoding="utf-8") as lines:
-        for number, path in enumerate(bar, 1):
-            if number % LOOKED_AFTER == 0:
-                mj.runtime.spare_mappings()
-            try:
-                image = mj.read_image(path)
-            except (OSError, ValueError) as error:
-                unreadable += 1
-                tqdm.write(f"not read: {error}", file=sys.stderr)
-                continue
-            faces = mj.detect(params, image, config)
-            count += len(faces.scores)
-            file = path.relative_to(found.root).as_posix()
-            lines.write(json.dumps(to_record(file, *image.shape[:2], faces)) + "\n")
-            lines.flush()
-            annotated = folder / (file + ANNOTATED)
-            annotated.parent.mkdir(parents=True, exist_ok=True)
-            mj.draw_faces(image, faces).save(annotated, quality=92)
+    for number, path in enumerate(bar, 1):
+        if number % LOOKED_AFTER == 0:
+            mj.runtime.spare_mappings()
+        try:
+            image, faces = look_at(params, path, config)
+        except (OSError, ValueError) as error:
+            unreadable += 1
+            tqdm.write(f"not read: {error}", file=sys.stderr)
+            continue
+        count += len(faces.scores)
+        file = path.relative_to(found.root).as_posix()
+        append_line(lines, json.dumps(to_record(file, *image.shape[:2], faces)))
+        try:
+            write_annotated(folder / (file + ANNOTATED), image, faces)
+        except ValueError as error:
+            undrawn += 1
+            tqdm.write(f"not drawn: {error}", file=sys.stderr)
     done = f"pictures: {len(found.files) - unreadable}, faces: {count}"
     done += f", not read: {unreadable}" if unreadable else ""
+    done += f", not drawn: {undrawn}" if undrawn else ""
     done += f", other files left out: {found.left_out}" if found.left_out else ""
-    print(f"{done}; see {folder / 'faces.jsonl'} and the annotated pictures beside it")
-    return not unreadable
+    print(f"{done}; see {lines} and the annotated pictures beside it")
+    return not (unreadable or undrawn)
 
 
 def run(
@@ -178,7 +142,11 @@ def run(
         return 2
     keep_compilations()
     mj.runtime.keep_memory()
-    return 0 if detect_files(params, found, output, config) else 1
+    try:
+        return 0 if detect_files(params, found, output, config) else 1
+    except OSError as error:
+        print(f"error: {error}; what was written before stays", file=sys.stderr)
+        return 2
 
 
 def _to_numbers(thresholds: Sequence[str]) -> tuple[float, ...]:
@@ -211,15 +179,19 @@ def main(argv: list[str]) -> int:
     values = flags.FLAGS
     if not values["verbosity"].present:
         logging.set_verbosity(logging.WARNING)  # Else JAX tells of every backend it did not find.
-    return run(
-        values.input,
-        values.output,
-        weights=values.weights,
-        min_face_size=values.min_face_size,
-        thresholds=values.thresholds,
-        scale_factor=values.scale_factor,
-        voting=values.voting,
-    )
+    try:
+        return run(
+            values.input,
+            values.output,
+            weights=values.weights,
+            min_face_size=values.min_face_size,
+            thresholds=values.thresholds,
+            scale_factor=values.scale_factor,
+            voting=values.voting,
+        )
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is kept", file=sys.stderr)
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import numpy as np
 
 from mtcnn_jax.networks.backends import BACKENDS, CHUNKS, backend_of
 
@@ -16,10 +17,11 @@ class DetectConfig:
     """How to look for faces.
 
     A pytree whose thresholds of all three kinds are its leaves: under `jit`, new thresholds compile
-    nothing.
+    nothing. Numbers may be Python's, NumPy's or JAX's.
 
     Attributes:
-        min_face_size: side in pixels of the smallest face looked for; 12 or more.
+        min_face_size: side in pixels of the smallest square windows looked at; 12 or more. A face's
+            box is fitted within such a window and may be smaller: of 80, one of 37 x 52 pixels.
         thresholds: scores in [0, 1) that a window must exceed after P-Net, R-Net and O-Net.
         scale_factor: ratio of one pyramid level to the one before, within (0, 1).
         nms_thresholds: overlaps within (0, 1] above which the lower score goes: within a pyramid
@@ -55,6 +57,8 @@ class DetectConfig:
     retries: int = 2
 
     def __post_init__(self):
+        for name in ("min_face_size", "scale_factor", "voting", "retries"):
+            object.__setattr__(self, name, plain_number(getattr(self, name)))
         if not _is_number(self.min_face_size) or not 12 <= self.min_face_size < math.inf:
             raise ValueError(
                 f"min_face_size is {self.min_face_size!r}; accepted are pixels from 12 up, the "
@@ -80,7 +84,7 @@ class DetectConfig:
             self._check_tuple("chunks", 2, counts, lambda x: x >= 1, kind=int)
         if self.backend not in BACKENDS:
             raise ValueError(f"backend is {self.backend!r}; accepted are {', '.join(BACKENDS)}")
-        if not isinstance(self.retries, int) or isinstance(self.retries, bool) or self.retries < 0:
+        if not is_whole(self.retries, least=0):
             raise ValueError(f"retries is {self.retries!r}; accepted are whole numbers from 0 up")
 
     @property
@@ -94,7 +98,7 @@ class DetectConfig:
         """Makes attribute `name` a tuple of plain numbers (hashable: it is a static argument)."""
         found = getattr(self, name)
         try:
-            values = tuple(found)
+            values = tuple(map(plain_number, found))
         except TypeError:
             values = ()
         whole = kind is not int or all(isinstance(value, int) for value in values)
@@ -124,6 +128,18 @@ _LEAVES = ("thresholds", "nms_thresholds", "voting")
 _REST = tuple(f.name for f in dataclasses.fields(DetectConfig) if f.name not in _LEAVES)
 _leaves_of, _rest_of = operator.attrgetter(*_LEAVES), operator.attrgetter(*_REST)
 jax.tree_util.register_pytree_node(DetectConfig, _flatten, _unflatten)
+
+
+def plain_number(value: Any) -> Any:
+    """A number of NumPy's or JAX's, alone or in an array [], as Python's own; all else as it is."""
+    if isinstance(value, np.generic | np.ndarray | jax.Array) and np.ndim(value) == 0:
+        return value if isinstance(value, jax.core.Tracer) else value.item()
+    return value
+
+
+def is_whole(value: Any, *, least: int) -> bool:
+    """Whether a value is a Python int of at least `least`, and no bool."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def _is_number(value: Any) -> bool:

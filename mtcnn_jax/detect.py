@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import functools
 import math
+import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -12,8 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mtcnn_jax.cascade.arguments import check_config, check_networks, check_outside_jit
 from mtcnn_jax.cascade.stages import Params
-from mtcnn_jax.config import DetectConfig
+from mtcnn_jax.config import DetectConfig, is_whole, plain_number
 from mtcnn_jax.images import read_image
 from mtcnn_jax.networks.backends import (
     BATCH_CHUNKS,
@@ -21,8 +23,9 @@ from mtcnn_jax.networks.backends import (
     backend_of,
     tries_unrolled,
 )
+from mtcnn_jax.networks.forks import check_process
 from mtcnn_jax.networks.layers import INPUT_SIZE
-from mtcnn_jax.runtime.buckets import BUCKETS, Buckets, bucket_of, by_bucket
+from mtcnn_jax.runtime.buckets import BUCKETS, Buckets, bucket_of, by_bucket, check_size
 from mtcnn_jax.runtime.compiled import detector, staged, unpacked
 
 GROWTH = 4
@@ -43,7 +46,8 @@ class Faces(NamedTuple):
         boxes: float32 [n, 4], x1 y1 x2 y2 in pixels of the picture, clipped to it.
         scores: float32 [n], descending.
         landmarks: float32 [n, 5, 2], (x, y) of left eye, right eye, nose, left mouth corner, right
-            mouth corner; left is the picture's left.
+            mouth corner; left is the picture's left. Unlike boxes they are not clipped: of a
+            face that the picture cuts some lie outside.
     """
 
     boxes: np.ndarray
@@ -189,24 +193,42 @@ def _run_all(
     return [results[number] for number in range(len(images))]
 
 
-def _checked(config: Any, batch_size: int | None) -> int:
+def checked(config: Any, batch_size: int | None) -> int:
     """Checks the arguments that all share; gives the batch size."""
-    if not isinstance(config, DetectConfig):
-        raise TypeError(f"config is a {type(config).__name__}; accepted is a DetectConfig")
+    check_process()
+    check_config(config)
     if batch_size is None:
         return 1 if jax.default_backend() == "cpu" else 16
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+    number = plain_number(batch_size)
+    if not is_whole(number, least=1):
         raise ValueError(f"batch_size is {batch_size!r}; accepted are whole numbers from 1 up")
-    return batch_size
+    return number
+
+
+def _check_params(
+    params: Any, config: DetectConfig, stages: Sequence[str] = tuple(INPUT_SIZE)
+) -> None:
+    check_networks(params, stages)
+    check_outside_jit(params, config)
 
 
 def _read_all(images: Iterable[Any]) -> list[np.ndarray]:
-    if isinstance(images, (str, bytes)) or not isinstance(images, Iterable):
+    single = isinstance(images, (str, os.PathLike, bytes, bytearray, memoryview))
+    # A file gives its lines.
+    if single or hasattr(images, "read") or not isinstance(images, Iterable):
         raise TypeError(
             f"images is a {type(images).__name__}; accepted is a list of pictures (`detect` takes "
             "one)"
         )
-    return [read_image(image) for image in images]
+    if getattr(images, "ndim", 1) in (2, 3):  # Of as many grey pictures as it has rows, else.
+        raise ValueError(
+            f"images is an array {list(images.shape)}, one picture; accepted is a list of pictures "
+            "or an array [n, h, w, 3] (`detect` takes one)"
+        )
+    arrays = [read_image(image) for image in images]
+    for array in arrays:  # Before any is looked at.
+        check_size(*array.shape[:2])
+    return arrays
 
 
 def _faces(found: np.ndarray) -> Faces:
@@ -227,8 +249,11 @@ def detect(params: Params, image: Any, config: DetectConfig = DetectConfig()) ->
 
     Raises:
         FileNotFoundError: if `image` names a file that is not there.
-        TypeError: if `image` or `config` is of a kind that is not accepted.
-        ValueError: if `image` can't be read as a picture.
+        TypeError: if an argument is of a kind that is not accepted, or traced by `jit`, inside of
+            which `detect_padded` does the same.
+        ValueError: if `image` can't be read as a picture or is larger than `runtime.buckets`
+            allows for, or `params` lacks a network.
+        RuntimeError: if the process was forked from one in which JAX was in use: it would not end.
 
     Example:
         >>> import mtcnn_jax as mj
@@ -237,8 +262,10 @@ def detect(params: Params, image: Any, config: DetectConfig = DetectConfig()) ->
         >>> faces.boxes.shape, faces.scores.shape, faces.landmarks.shape
         ((1, 4), (1,), (1, 5, 2))
     """
-    _checked(config, None)
-    return _faces(_run_one(detector(many=False), params, read_image(image), config))
+    checked(config, None)
+    picture = read_image(image)
+    _check_params(params, config)
+    return _faces(_run_one(detector(many=False), params, picture, config))
 
 
 def detect_batch(
@@ -252,7 +279,7 @@ def detect_batch(
 
     Args:
         params: from `load_params`.
-        images: what `detect` accepts, each.
+        images: what `detect` accepts, each: a list of such, or an array [n, h, w, 3].
         config: how to look.
         batch_size: pictures of one bucket that go through together; by default 1 on a CPU, where
             one picture keeps all cores busy, and 16 elsewhere.
@@ -261,14 +288,15 @@ def detect_batch(
         The faces of each picture, in order, equal to `detect` one by one.
 
     Raises:
-        FileNotFoundError, TypeError, ValueError: as `detect`.
+        FileNotFoundError, TypeError, ValueError: as `detect`; also if `images` is one picture.
 
     Example:
         >>> [len(faces.scores) for faces in mj.detect_batch(params, ["photo.jpg", "photo.jpg"])]
         [1, 1]
     """
-    batch_size = _checked(config, batch_size)
+    batch_size = checked(config, batch_size)
     arrays = _read_all(images)
+    _check_params(params, config)
     one, many = detector(many=False), detector(many=True)
     found = _run_all(one, many, params, arrays, config, batch_size)
     return [_faces(one) for one in found]
@@ -287,7 +315,7 @@ def detect_stages(
 
     Args:
         params: of the networks up to `until`.
-        images: what `detect` accepts, each.
+        images: as in `detect_batch`.
         config: how to look.
         until: the last stage to run, "pnet", "rnet" or "onet".
         batch_size: as in `detect_batch`.
@@ -298,7 +326,7 @@ def detect_stages(
         squares after "pnet" and "rnet", faces, not clipped, after "onet".
 
     Raises:
-        FileNotFoundError, TypeError, ValueError: as `detect`; also if `until` is no stage.
+        FileNotFoundError, TypeError, ValueError: as `detect_batch`; also if `until` is no stage.
 
     Example:
         >>> (left,) = mj.detect_stages(params, ["photo.jpg"])
@@ -307,9 +335,12 @@ def detect_stages(
     """
     if until not in INPUT_SIZE:
         raise ValueError(f"until is {until!r}; accepted are {', '.join(INPUT_SIZE)}")
-    batch_size = _checked(config, batch_size)
+    batch_size = checked(config, batch_size)
+    arrays = _read_all(images)
+    stages = list(INPUT_SIZE)
+    _check_params(params, config, stages[: stages.index(until) + 1])
     one, many = staged(until, many=False), staged(until, many=True)
-    found = _run_all(one, many, params, _read_all(images), config, batch_size, buckets)
+    found = _run_all(one, many, params, arrays, config, batch_size, buckets)
     return [
         {
             name: np.concatenate([stage.boxes, stage.scores[:, None]], axis=1)[stage.valid]

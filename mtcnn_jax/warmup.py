@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from mtcnn_jax.cascade.stages import Params
-from mtcnn_jax.config import DetectConfig
-from mtcnn_jax.detect import detect, detect_batch
+from mtcnn_jax.config import DetectConfig, is_whole
+from mtcnn_jax.detect import checked, detect, detect_batch
 from mtcnn_jax.networks.backends import tries_unrolled
 from mtcnn_jax.runtime.buckets import bucket_of
 
@@ -35,12 +35,14 @@ def warmup(
         The buckets (height, width) that are ready now.
 
     Raises:
-        ValueError: if a size is not two whole numbers above 0, or `batch_size` is not one.
+        ValueError: if a size is not two whole numbers above 0, or larger than `detect` takes, or
+            `batch_size` is not one.
     """
+    batch_size = checked(config, batch_size)
     shapes: list[tuple[int, int]] = []
     for size in sizes:
         sides = tuple(np.atleast_1d(np.asarray(size)).tolist())
-        if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
+        if len(sides) != 2 or not all(is_whole(side, least=1) for side in sides):
             raise ValueError(
                 f"size {size!r}; accepted are two whole numbers above 0, height and width"
             )

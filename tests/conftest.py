@@ -23,7 +23,9 @@ with pytest.MonkeyPatch.context() as _patch:
 @pytest.fixture(autouse=True, scope="session")
 def _compilations_are_kept(request):
     """Between tests, and between runs of the suite: compiling is most of what it does."""
-    folder = str(request.config.cache.mkdir("compilations"))
+    place = request.config.cache.mkdir("compilations")
+    place.chmod(0o700)  # The commands use no folder that others can write to.
+    folder = str(place)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAX_COMPILATION_CACHE_DIR", folder)  # Of the processes that tests start.
         jax.config.update("jax_compilation_cache_dir", folder)

@@ -3,6 +3,7 @@
 In reading order, as README.md beside this file draws it:
 
 stages: the three stages one after the other, and `detect_padded`, all of them.
+arguments: what it is given, checked.
 windows: what the stages hand to each other, and running a network over it.
 boxes: boxes, points, and the one geometry that everything here shares.
 pyramid: the levels of a picture that P-Net looks at.

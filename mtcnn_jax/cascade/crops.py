@@ -68,7 +68,7 @@ def shares(weights: jax.Array) -> jax.Array:
 
 def coverage(extent: jax.Array, length: int) -> jax.Array:
     """float32 [length]: the share of each pixel that lies within [0, extent]."""
-    return jnp.clip(extent - jnp.arange(length), 0, 1)
+    return jnp.clip(extent - jnp.arange(length, dtype=jnp.float32), 0, 1)
 
 
 def mip_chain(canvas: jax.Array, size: jax.Array, count: int) -> list[jax.Array]:
@@ -114,7 +114,7 @@ def materialized_mips(
         flat = [level.ravel() for level in chain]
         flat = [jnp.pad(level, (0, -len(level) % (3 * LINE))) for level in flat]
         parts = [level.reshape(-1, 3 * LINE) for level in flat]
-        return jnp.concatenate([*parts, jnp.zeros((SPARE // LINE, 3 * LINE))])
+        return jnp.concatenate([*parts, jnp.zeros((SPARE // LINE, 3 * LINE), jnp.float32)])
 
     shape = (_starts(shapes)[-1] + SPARE) // LINE, 3 * LINE
     return materialize(lines, shape, always=size[0] >= 0).reshape(-1, 3), shapes
@@ -169,13 +169,14 @@ def crop_from(
     if (TAPS[-1] - 1) * crop_size + 2 > SPARE:
         most = (SPARE - 2) // (TAPS[-1] - 1)
         raise ValueError(f"crop_size is {crop_size}; accepted are sizes up to {most}")
+    windows = jnp.asarray(windows, jnp.float32)
     shapes = jnp.array(level_shapes, jnp.int32)
     starts = _starts(level_shapes)[:-1]
     ratio = jnp.max(windows[:, 2:] - windows[:, :2], axis=-1) / crop_size
     mip = jnp.floor(jnp.log2(jnp.maximum(ratio, 2))).astype(jnp.int32) - 1
     mip = jnp.minimum(mip, len(level_shapes) - 1)
     unit = jnp.exp2(-mip.astype(jnp.float32))[:, None]
-    grid = jnp.arange(crop_size) + 0.5
+    grid = jnp.arange(crop_size, dtype=jnp.float32) + 0.5
 
     def weigh(axis: int, taps: int) -> tuple[jax.Array, jax.Array]:
         """Indices int32 [k, crop_size, taps] along an axis of the mips, and weights."""
@@ -183,7 +184,7 @@ def crop_from(
         step = (high - low) / crop_size
         centres, half = low + grid * step, jnp.maximum(step, 0.1) / 2
         start, stop = ((centres + sign * half)[..., None] for sign in (-1, 1))
-        index = jnp.floor(start) + jnp.arange(taps)
+        index = jnp.floor(start) + jnp.arange(taps, dtype=jnp.float32)
         weight = jnp.maximum(0, jnp.minimum(stop, index + 1) - jnp.maximum(start, index))
         weight = shares(weight)
         index = index.astype(jnp.int32)
@@ -240,4 +241,4 @@ def crop_from(
         return cut(at_once, TAPS[-1])
     largest = jnp.max(ratio)
     branches = [functools.partial(cut, by_axes, taps) for taps in TAPS]
-    return jax.lax.switch((largest > 1).astype(int) + (largest >= 2), branches)
+    return jax.lax.switch((largest > 1).astype(jnp.int32) + (largest >= 2), branches)

@@ -64,8 +64,9 @@ def nms(
     valid = jnp.pad(valid, (0, pad))
     groups = jnp.zeros(count, jnp.int32) if groups is None else groups
     groups = jnp.pad(groups, (0, pad))
-    before = jnp.arange(block)[:, None] < jnp.arange(block)[None, :]
-    used = jnp.max(jnp.where(valid, jnp.arange(count + pad) + 1, 0), initial=0)
+    places = jnp.arange(count + pad, dtype=jnp.int32)
+    before = places[:block, None] < places[None, :block]
+    used = jnp.max(jnp.where(valid, places + 1, 0), initial=0)
     overlaps = functools.partial(_overlaps, threshold=threshold, mode=mode)
 
     def part(start):
@@ -105,7 +106,7 @@ def nms(
         start = number * block
         settled = settle(start, jax.lax.dynamic_slice_in_dim(keep, start, block))
         keep = jax.lax.dynamic_update_slice_in_dim(keep, settled, start, axis=0)
-        later = jnp.arange(count + pad) >= start + block
+        later = places >= start + block
         hit = jnp.any(settled[:, None] & overlaps(part(start), (boxes, groups)), axis=0)
         return number + 1, keep & ~(later & hit)
 
@@ -146,13 +147,14 @@ def nms_in_steps(
     count = boxes.shape[0]
     groups = jnp.zeros(count, jnp.int32) if groups is None else groups
     # Rows are what one kernel of a GPU reduces; by columns it takes two.
-    after = jnp.arange(count)[:, None] > jnp.arange(count)[None, :]
+    places = jnp.arange(count, dtype=jnp.int32)
+    after = places[:, None] > places[None, :]
     every = (boxes, groups)
     within = _overlaps(every, every, threshold=threshold, mode=mode) & after
     keep = last = valid
     for _ in range(STEPS):
         keep, last = valid & ~jnp.any(keep[None, :] & within, axis=1), keep
-    return keep, jnp.sum(keep != last)
+    return keep, jnp.sum(keep != last, dtype=jnp.int32)
 
 
 def _overlaps(

@@ -92,7 +92,7 @@ def lay_out(
         parts = [normalize(pyramid.resample(chain, size, level))[None] for level in levels]
         if len(parts) == 1:
             return parts[0]
-        whole = jnp.zeros((1, *shape, 3))
+        whole = jnp.zeros((1, *shape, 3), jnp.float32)
         for part, (y, x) in zip(parts, corners, strict=True):
             whole = jax.lax.dynamic_update_slice(whole, part, (0, y, x, 0))
         return whole

@@ -136,6 +136,6 @@ def cell_valid(level: Level, size: jax.Array) -> jax.Array:
     """bool [r, c]: does the whole of each of P-Net's windows lie within a picture of `size` [2]."""
     rows, columns = cells(level)
     inside = level_size(level, size)
-    return (jnp.arange(rows)[:, None] * STRIDE + WINDOW <= inside[0]) & (
-        jnp.arange(columns)[None, :] * STRIDE + WINDOW <= inside[1]
+    return (jnp.arange(rows, dtype=jnp.int32)[:, None] * STRIDE + WINDOW <= inside[0]) & (
+        jnp.arange(columns, dtype=jnp.int32)[None, :] * STRIDE + WINDOW <= inside[1]
     )

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from mtcnn_jax.cascade import boxes as box_lib
 from mtcnn_jax.cascade import crops, packing, pyramid
+from mtcnn_jax.cascade.arguments import check_padded
 from mtcnn_jax.cascade.nms import nms, nms_in_steps
 from mtcnn_jax.cascade.voting import vote
 from mtcnn_jax.cascade.windows import Windows, calibrated, compacted, keep_best, look_at, take
@@ -33,7 +34,7 @@ class Detections(NamedTuple):
     Attributes:
         boxes: float32 [n, 4], pixels of the picture, clipped to it.
         scores: float32 [n].
-        landmarks: float32 [n, 5, 2].
+        landmarks: float32 [n, 5, 2], not clipped: of a face that the picture cuts some lie outside.
         valid: bool [n].
         overflow: int32 [3]: windows over each of the three capacities, which were dropped, or, on
             the backend "gpu_unrolled", left undecided.
@@ -101,8 +102,8 @@ def scan(
             )
         )
     if not found:
-        zeros = jnp.zeros(1)
-        box = jnp.zeros((1, 4))
+        zeros = jnp.zeros(1, jnp.float32)
+        box = jnp.zeros((1, 4), jnp.float32)
         found.append(Windows(box, zeros, box, zeros > 0, zeros.astype(jnp.int32)))
     return jax.tree.map(lambda *parts: jnp.concatenate(parts), *found)
 
@@ -231,7 +232,7 @@ def run_stages(
     """The stages one after the other, with what each leaves.
 
     Args:
-        params: of the networks up to `until`.
+        params: of the networks up to `until`, of any float dtype; computed with as float32.
         canvas: uint8 [h, w, 3], the picture in its first corner; the rest is not looked at.
         size: int [2], height and width of the picture.
         config: how to look.
@@ -241,6 +242,8 @@ def run_stages(
         The windows that each stage leaves (squares after "pnet" and "rnet", faces after "onet"),
         the faces' landmarks [n, 5, 2] (None before "onet"), and the overflow int32 [3].
     """
+    # Of half or double precision they would not fit the pixels.
+    params = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), params)
     shape = canvas.shape[:2]
     count = crops.mip_count(shape, INPUT_SIZE["rnet"])
     levels = pyramid.plan(
@@ -273,12 +276,16 @@ def detect_padded(
 
     Args:
         params: of all three networks.
-        canvas: uint8 [h, w, 3] or float pixels 0..255; what lies outside the picture has no effect.
+        canvas: uint8 or float [h, w, 3], pixels 0..255: those of 0..1, as `read_image` takes them,
+            are multiplied by 255 first. What lies outside the picture has no effect.
         size: int [2], height and width of the picture.
         config: how to look.
 
     Returns:
         Detections of capacity `config.capacities[2]`.
+
+    Raises:
+        TypeError, ValueError: if an argument is of another type or shape.
 
     Example:
         >>> import jax, numpy as np
@@ -289,6 +296,7 @@ def detect_padded(
         >>> found.boxes.shape, int(found.valid.sum()), found.overflow.tolist()
         ((256, 4), 0, [0, 0, 0])
     """
+    check_padded(params, canvas, size, config)
     left, landmarks, overflow = run_stages(params, canvas, size, config)
     faces = left["onet"]
     boxes = box_lib.clip_boxes(faces.boxes, size)

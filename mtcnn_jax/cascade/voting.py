@@ -26,7 +26,7 @@ def vote(boxes: jax.Array, values: jax.Array, weights: jax.Array, threshold: flo
     Returns:
         [n, k]; zeros where all weights are 0.
     """
-    numbers = jnp.arange(len(boxes))
+    numbers = jnp.arange(len(boxes), dtype=jnp.int32)
 
     def mean(window):
         number, box = window

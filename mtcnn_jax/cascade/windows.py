@@ -44,14 +44,14 @@ def keep_best(windows: Windows, capacity: int) -> tuple[Windows, jax.Array]:
     else:
         index = jnp.pad(jnp.argsort(-ranks, stable=True), (0, capacity - count))
     best = take(windows, index)
-    best = best._replace(valid=best.valid & (jnp.arange(capacity) < count))
-    return best, jnp.maximum(windows.valid.sum() - capacity, 0)
+    best = best._replace(valid=best.valid & (jnp.arange(capacity, dtype=jnp.int32) < count))
+    return best, jnp.maximum(windows.valid.sum(dtype=jnp.int32) - capacity, 0)
 
 
 def compacted(windows: Windows, capacity: int) -> tuple[Windows, jax.Array]:
     """What `keep_best` gives of windows in the order of their scores, without sorting them."""
-    total = windows.valid.sum()
-    place = jnp.where(windows.valid, jnp.cumsum(windows.valid) - 1, capacity)
+    total = windows.valid.sum(dtype=jnp.int32)
+    place = jnp.where(windows.valid, jnp.cumsum(windows.valid, dtype=jnp.int32) - 1, capacity)
     rows = jnp.arange(windows.valid.shape[0], dtype=jnp.int32)
     index = jnp.zeros(capacity, jnp.int32).at[place].set(rows, mode="drop")
     kept = take(windows, index)._replace(valid=jnp.arange(capacity) < total)
@@ -87,7 +87,7 @@ def look_at(
     sides = windows.boxes[:, 2] - windows.boxes[:, 0]
     by_size = jnp.argsort(jnp.where(windows.valid, sides, jnp.inf))
     boxes = jnp.pad(windows.boxes[by_size], ((0, padded - capacity), (0, 0)))
-    count = windows.valid.sum()
+    count = windows.valid.sum(dtype=jnp.int32)
 
     def body(state):
         number, results = state
@@ -100,7 +100,7 @@ def look_at(
         )
         return number + 1, results
 
-    blank = tuple(jnp.zeros((padded, width)) for width in HEADS[stage])
+    blank = tuple(jnp.zeros((padded, width), jnp.float32) for width in HEADS[stage])
     state = (jnp.zeros((), jnp.int32), blank)
     if backend_of(backend) == "gpu":
         state = body(state)

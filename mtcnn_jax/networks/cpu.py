@@ -173,7 +173,8 @@ def pnet(params: Params, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         part = jax.lax.dynamic_slice_in_dim(x, 2 * start, 2 * tall + 10, axis=1)
         return put(outputs, part, start)
 
-    blank = tuple(jnp.zeros((count, rows, columns, numbers)) for numbers in HEADS["pnet"])
+    shapes = [(count, rows, columns, numbers) for numbers in HEADS["pnet"]]
+    blank = tuple(jnp.zeros(shape, jnp.float32) for shape in shapes)
     outputs = jax.lax.fori_loop(0, strips, strip, blank)
     logits, offsets = put(outputs, x[:, 2 * strips * tall :], strips * tall)
     return logits, offsets

@@ -21,7 +21,7 @@ class PReLU(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Applies the unit to x [..., channels]."""
-        alpha = self.param("alpha", nn.initializers.constant(0.25), (x.shape[-1],))
+        alpha = self.param("alpha", nn.initializers.constant(0.25), (x.shape[-1],), jnp.float32)
         return jnp.maximum(x, 0) + alpha * jnp.minimum(x, 0)
 
 
@@ -45,8 +45,8 @@ class Conv(nn.Module):
         """Applies the unit to x [b, h, w, channels]."""
         size, channels = self.size, x.shape[-1]
         shape = (size, size, channels, self.features)
-        kernel = self.param("kernel", nn.initializers.lecun_normal(), shape)
-        bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
+        kernel = self.param("kernel", nn.initializers.lecun_normal(), shape, jnp.float32)
+        bias = self.param("bias", nn.initializers.zeros_init(), (self.features,), jnp.float32)
         if not self.as_product:
             numbers = ("NHWC", "HWIO", "NHWC")
             return bias + jax.lax.conv_general_dilated(

@@ -4,6 +4,8 @@ In reading order:
 
 buckets: the few shapes that pictures are padded to.
 compiled: the cascade as jitted functions.
+programs: what this process has compiled: one thread makes each, and not too many.
+ownership: what others may have written, and so is not run.
 executables: those kept on disk for the next process.
 memory: settings of the whole process, which the caller makes: `mj.runtime.keep_memory()`.
 """

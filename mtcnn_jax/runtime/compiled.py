@@ -10,6 +10,8 @@ import numpy as np
 
 from mtcnn_jax.cascade import stages
 from mtcnn_jax.networks.backends import backend_of
+from mtcnn_jax.networks.forks import check_process
+from mtcnn_jax.runtime import programs
 from mtcnn_jax.runtime.executables import kept
 
 _CPU_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
@@ -23,6 +25,7 @@ def compiler_options() -> dict[str, str]:
 
     Options come and go with jaxlib's versions; one that is not known here is left out.
     """
+    check_process()
     if jax.default_backend() != "cpu":
         return {}
     try:
@@ -88,4 +91,11 @@ def staged(until: str, *, many: bool) -> Callable:
     The stages are asked for of a few pictures of many canvases, and compiled anew for each.
     """
     function = _over_pictures(functools.partial(_stages, until=until), many=many)
-    return jax.jit(function, compiler_options=_options(quickly=True))
+    plain = programs.jitted(function, _options(quickly=True))
+
+    def call(*arguments: Any) -> Any:
+        params, canvas, _, config = arguments
+        key = (until, many, *programs.form(params, canvas, config))
+        return programs.call(key, lambda: plain, arguments)
+
+    return call

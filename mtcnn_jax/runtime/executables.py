@@ -3,7 +3,8 @@
 To find what it keeps, that cache wants the whole computation traced and lowered again, which is
 most of a process's first detection. Here a file's name follows from all that the computation
 depends on, the sources first of all, and what it holds is loaded at once (decision 0014). Like
-JAX's own files, these are code: the folder is the user's, and who can write there is trusted.
+JAX's own files, these are code. So the folder is made for this user alone, and where others own or
+can write to the folder or a file, nothing is loaded from it.
 """
 
 import functools
@@ -12,6 +13,7 @@ import os
 import pathlib
 import pickle
 import platform
+import stat
 import tempfile
 import uuid
 import warnings
@@ -20,6 +22,9 @@ from typing import Any
 
 import jax
 import numpy as np
+
+from mtcnn_jax.runtime import programs
+from mtcnn_jax.runtime.ownership import distrust, make_private
 
 _BROKEN = (
     pickle.UnpicklingError,
@@ -32,19 +37,12 @@ _BROKEN = (
 )
 """What loading a file may raise that was written by another version of something."""
 
-_ready: dict[tuple, Callable] = {}
-
 
 def folder() -> pathlib.Path | None:
     """JAX's cache folder; None if there is none, or none on this machine's file system."""
     path = jax.config.jax_compilation_cache_dir
     usable = path and "://" not in str(path) and jax.config.jax_enable_compilation_cache
     return pathlib.Path(path) if usable else None
-
-
-def forget() -> None:
-    """Drops what was loaded in this process; the files stay."""
-    _ready.clear()
 
 
 def kept(function: Callable, *, name: str, options: dict[str, Any]) -> Callable:
@@ -58,35 +56,34 @@ def kept(function: Callable, *, name: str, options: dict[str, Any]) -> Callable:
     Returns:
         The function, to be called with positional arguments.
     """
-    plain = jax.jit(function, compiler_options=options)
+    plain = programs.jitted(function, options)
 
-    def call(params: Any, canvas: Any, size: Any, config: Any) -> Any:
-        context, place = _context(), folder()
-        if context is None or place is None:
-            return plain(params, canvas, size, config)
-        static = (context, canvas.shape, canvas.dtype, jax.tree.structure(config))
-        run = _ready.get((name, place, static))
-        if run is None:
-            arguments = (params, canvas, size, config)
-            digest = _digest(f"{name} {options}", static, arguments)
-            path = place / f"mtcnn_jax-{digest}"
-            run = _loaded(path, plain) or _compiled(path, function, options, arguments)
-            _ready[name, place, static] = run
-        try:
-            return run(params, canvas, size, config)
-        except (TypeError, ValueError):
-            # Parameters of another form, or on another device, than when it was compiled.
-            return plain(params, canvas, size, config)
+    def make(place: pathlib.Path | None, static: tuple, arguments: tuple) -> Callable:
+        *_, no_jit, debug_nans, device = static[0]
+        if place is None or no_jit or debug_nans or device is not None:
+            return plain
+        if not _is_private(place):
+            return plain
+        digest = _digest(f"{name} {options}", static, arguments)
+        path = place / f"mtcnn_jax-{digest}"
+        run = _loaded(path, plain) or _compiled(path, function, options, arguments)
+
+        def run_or_compile(*arguments: Any) -> Any:
+            try:
+                return run(*arguments)
+            except (TypeError, ValueError):
+                # Parameters of another form, or on another device, than when it was compiled.
+                return plain(*arguments)
+
+        return run_or_compile
+
+    def call(*arguments: Any) -> Any:
+        params, canvas, _, config = arguments
+        place, (*static, of_params) = folder(), programs.form(params, canvas, config)
+        key = (name, place, *static, of_params)
+        return programs.call(key, lambda: make(place, tuple(static), arguments), arguments)
 
     return call
-
-
-def _context() -> tuple | None:
-    """JAX's settings, the thread's own too, that a computation depends on; None for a rare one."""
-    config = jax.config
-    if config.jax_disable_jit or config.jax_debug_nans or config.jax_default_device is not None:
-        return None
-    return config.jax_enable_x64, config.jax_default_matmul_precision
 
 
 @functools.cache
@@ -125,11 +122,48 @@ def _serialization() -> Any:
     return serialize_executable
 
 
+def _is_private(place: pathlib.Path) -> bool:
+    """Whether nobody else can put files in the folder; that they can is said, once."""
+    try:
+        why = distrust(place.stat())
+    except OSError:  # It is not there yet; that it can't be made will be said.
+        return True
+    if why:
+        _warn_once(
+            f"compiled functions are not kept in {str(place)!r}, for what lies there is run and it "
+            f"{why}; accepted: a folder that only you can write to"
+        )
+    return not why
+
+
+@functools.cache
+def _warn_once(sentence: str) -> None:
+    warnings.warn(sentence, stacklevel=4)
+
+
+def _read(path: pathlib.Path) -> bytes | None:
+    """A file's content; None if there is none, or one that others may have written."""
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+    # No link, which may lead to others' files, and no waiting for the writer of a pipe.
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        with open(os.open(path, flags), "rb") as file:
+            found = os.fstat(file.fileno())
+            why = distrust(found) if stat.S_ISREG(found.st_mode) else "is no regular file"
+            if why is None:
+                return file.read()
+    except OSError:  # That it can't be written either will be said.
+        return None
+    _warn_once(
+        f"the compiled function in {str(path)!r} is not used, for it {why}; it is compiled anew"
+    )
+    return None
+
+
 def _loaded(path: pathlib.Path, plain: Callable) -> Callable | None:
     """The executable of a file; `plain` if it cannot be kept, None if there is no whole one."""
-    try:
-        content = path.read_bytes()
-    except OSError:  # That it can't be written either will be said.
+    content = _read(path)
+    if content is None:
         return None
     if not content:
         return plain
@@ -171,9 +205,10 @@ def _compiled(
     else:
         content = b""  # So that no later process tries it in vain.
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
         with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as partial:
             whole = pathlib.Path(partial) / path.name
+            whole.touch(0o600)
             whole.write_bytes(content)
             whole.replace(path)
     except OSError as error:

@@ -6,12 +6,12 @@ fault: for a picture of 1920x1080 that is a third of the time (decision 0015).
 """
 
 import ctypes
-import pathlib
 import sys
 
 import jax
 
-from mtcnn_jax.runtime.executables import forget
+from mtcnn_jax.config import is_whole, plain_number
+from mtcnn_jax.runtime.programs import drop, mappings
 
 # Parameters of mallopt(3), from the C library's malloc.h.
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
@@ -40,21 +40,23 @@ def keep_memory(limit: int = 2**30) -> bool:
     Raises:
         ValueError: if `limit` is not from 0 to `MOST_KEPT`.
     """
-    if not 0 <= limit <= MOST_KEPT:
+    number = plain_number(limit)
+    if not is_whole(number, least=0) or number > MOST_KEPT:
         raise ValueError(f"limit is {limit}; accepted are 0 to {MOST_KEPT} bytes")
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
     if not hasattr(library, "gnu_get_libc_version"):
         return False
     # One heap for all threads: the others' can hold pieces of up to 64 MB only.
-    settings = {_ARENA_MAX: 1, _MMAP_MAX: 0, _TRIM_THRESHOLD: limit}
+    settings = {_ARENA_MAX: 1, _MMAP_MAX: 0, _TRIM_THRESHOLD: number}
     return all([library.mallopt(name, value) for name, value in settings.items()])
 
 
 def spare_mappings(most: int = MOST_MAPPINGS) -> bool:
     """Drops all compiled functions of this process once they fill too much of its memory map.
 
-    For programs that look at pictures of many sizes. What is called again is compiled again, or
-    read from the persistent compilation cache.
+    For programs that compile much themselves, or want the memory back: of its own functions this
+    library drops those that leave no room for another by itself (`programs`). What is called again
+    is compiled again, or read from the persistent compilation cache.
 
     Args:
         most: mappings of memory up to which nothing is done.
@@ -62,9 +64,8 @@ def spare_mappings(most: int = MOST_MAPPINGS) -> bool:
     Returns:
         Whether functions were dropped; never where the system does not tell the mappings.
     """
-    table = pathlib.Path("/proc/self/maps")
-    if not table.exists() or table.read_bytes().count(b"\n") <= most:
+    if (count := mappings()) <= most or not count:
         return False
     jax.clear_caches()
-    forget()
+    drop()
     return True

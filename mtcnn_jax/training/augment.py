@@ -49,7 +49,7 @@ def augment(key: jax.Array, samples: Samples, config: AugmentConfig) -> tuple[ja
         two kinds and negatives it is DROPPED.
     """
     key_geometry, key_colour, key_noise, key_plain = jax.random.split(key, 4)
-    plain = jax.random.uniform(key_plain, samples.kinds.shape) < config.plain
+    plain = jax.random.uniform(key_plain, samples.kinds.shape, jnp.float32) < config.plain
     centre, matrix, mirrored = _similarities(key_geometry, samples.kinds, plain, config)
     pixels = _resample(samples.patches, centre, matrix)
     recoloured = _recolour(key_colour, key_noise, pixels, config)
@@ -74,12 +74,13 @@ def _similarities(
         centre [b, 2], matrix [b, 2, 2], mirrored bool [b].
     """
     count = kinds.shape[0]
-    uniform = jax.random.uniform(key, (count, 5), minval=-1.0)
+    uniform = jax.random.uniform(key, (count, 5), jnp.float32, minval=-1.0)
     moving = uniform[:, :4] * ~plain[:, None]
     pointed = kinds == LANDMARK
 
     def strength(name: str) -> jax.Array:
-        return jnp.where(pointed, getattr(config, f"landmark_{name}"), getattr(config, name))
+        kinds = getattr(config, f"landmark_{name}"), getattr(config, name)
+        return jnp.where(pointed, *(jnp.float32(number) for number in kinds))
 
     angle = moving[:, 0] * strength("rotation") * (math.pi / 180)
     scale = jnp.exp(moving[:, 1] * jnp.log1p(strength("scale")))
@@ -123,7 +124,7 @@ def _resample(patches: jax.Array, centre: jax.Array, matrix: jax.Array) -> jax.A
     """Reads the moved windows off the patches: float32 [3, b, s, s], 0..255, edges continued."""
     count, side = patches.shape[:2]
     size = round(side / CONTEXT)
-    grid = (jnp.arange(size) + 0.5) / size - 0.5
+    grid = (jnp.arange(size, dtype=jnp.float32) + 0.5) / size - 0.5
     margin = (CONTEXT - 1) / 2
 
     def coordinate(axis: int) -> jax.Array:
@@ -163,7 +164,7 @@ def _recolour(
     """Random colour, blur, occlusion and noise for float32 [3, b, s, s]; gives [b, s, s, 3]."""
     count, size = pixels.shape[1:3]
     # One row of numbers from 0 to 1 for each use of them, ready to multiply pixels.
-    uniform = iter(jax.random.uniform(key, (19, count, 1, 1)))
+    uniform = iter(jax.random.uniform(key, (19, count, 1, 1), jnp.float32))
 
     def signed() -> jax.Array:
         return 2 * next(uniform) - 1
@@ -190,13 +191,14 @@ def _recolour(
         # More often over the lower half, as masks are.
         x, y = next(uniform) * size, (0.25 + 0.75 * next(uniform)) * size
         wide, high = (0.1 + 0.4 * next(uniform)) * size, (0.1 + 0.2 * next(uniform)) * size
-        grid = jnp.arange(size) + 0.5
+        grid = jnp.arange(size, dtype=jnp.float32) + 0.5
         inside = (jnp.abs(grid - x) < wide) & (jnp.abs(grid[:, None] - y) < high)
-        colour = jax.random.uniform(jax.random.fold_in(key, 1), (3, count, 1, 1), maxval=255.0)
+        shape = (3, count, 1, 1)
+        colour = jax.random.uniform(jax.random.fold_in(key, 1), shape, jnp.float32, maxval=255.0)
         pixels = jnp.where(inside & happens(config.occlusion), colour, pixels)
     pixels = jnp.moveaxis(pixels, 0, -1)
     if config.noise:
-        words = jax.random.bits(key_noise, (count, size, size, 1))
+        words = jax.random.bits(key_noise, (count, size, size, 1), jnp.uint32)
         bytes_ = (words >> jnp.array([0, 8, 16], jnp.uint32)) & 255
         width = next(uniform)[..., None] * config.noise
         pixels = pixels + (bytes_.astype(jnp.float32) * 2 - 255) * width
@@ -207,7 +209,7 @@ def _soften(pixels: jax.Array, sigma: jax.Array) -> jax.Array:
     """Blurs [3, b, s, s] by Gaussians of `sigma` [b, 1, 1] pixels, 0 for none."""
     # As products with a matrix for each example: XLA's CPU code for shifted sums is ten times
     # slower.
-    places = jnp.arange(pixels.shape[-1])
+    places = jnp.arange(pixels.shape[-1], dtype=jnp.int32)
     distances = jnp.square((places[:, None] - places).astype(jnp.float32))
     weights = jnp.exp(-distances / (2 * jnp.maximum(sigma, 0.1) ** 2))
     weights = weights / jnp.sum(weights, axis=-1, keepdims=True)

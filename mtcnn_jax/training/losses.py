@@ -105,13 +105,14 @@ def hard_example_mask(losses: jax.Array, valid: jax.Array, ratio: float) -> jax.
     if ratio >= 1:
         return valid
     # The slack takes back what rounding adds: 0.7 * 10 is to give 7, not 8.
-    keep = jnp.ceil(ratio * jnp.sum(valid) - 1e-3).astype(jnp.int32)
+    keep = jnp.ceil(ratio * jnp.sum(valid, dtype=jnp.float32) - 1e-3).astype(jnp.int32)
     order = jnp.argsort(jnp.where(valid, -jax.lax.stop_gradient(losses), jnp.inf), stable=True)
-    ranks = jnp.zeros(losses.shape, jnp.int32).at[order].set(jnp.arange(losses.shape[0]))
+    places = jnp.arange(losses.shape[0], dtype=jnp.int32)
+    ranks = jnp.zeros(losses.shape, jnp.int32).at[order].set(places)
     return (ranks < keep) & valid
 
 
 def masked_mean(values: jax.Array, mask: jax.Array) -> jax.Array:
     """Mean [] of the values [n] that the mask [n] marks; 0 where it marks none."""
     total = jnp.sum(jnp.where(mask, values, 0))
-    return total / jnp.maximum(jnp.sum(mask), 1)
+    return total / jnp.maximum(jnp.sum(mask, dtype=jnp.float32), 1)

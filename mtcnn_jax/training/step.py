@@ -59,21 +59,28 @@ def create_state(recipe: Recipe, *, seed: int, params: Params | None = None) -> 
     """
     key_net, key_auxiliary, key = jax.random.split(jax.random.key(seed), 3)
     network, size = NETWORKS[recipe.stage](), INPUT_SIZE[recipe.stage]
-    fresh = network.init(key_net, jnp.zeros((1, size, size, 3)))
+    fresh = network.init(key_net, jnp.zeros((1, size, size, 3), jnp.float32))
     tree = {recipe.stage: fresh["params"] if params is None else params}
     if recipe.has_auxiliary:
         features = fresh["params"]["prob"]["kernel"].shape[-2]
-        kernel = jax.nn.initializers.lecun_normal()(key_auxiliary, (features, LANDMARK_NUMBERS))
-        tree[AUXILIARY] = {"kernel": kernel, "bias": jnp.zeros(LANDMARK_NUMBERS)}
+        kernel = jax.nn.initializers.lecun_normal()(
+            key_auxiliary, (features, LANDMARK_NUMBERS), jnp.float32
+        )
+        tree[AUXILIARY] = {"kernel": kernel, "bias": jnp.zeros(LANDMARK_NUMBERS, jnp.float32)}
     tree = jax.tree.map(jnp.array, tree)
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=tree,
-        opt_state=optimizer(recipe).init(tree),
+        opt_state=jax.tree.map(_single, optimizer(recipe).init(tree)),
         ema=jax.tree.map(jnp.copy, tree) if recipe.ema_decay else None,
         key=jax.random.key_data(key),
         recipe=recipe,
     )
+
+
+def _single(leaf: jax.Array) -> jax.Array:
+    """`leaf` in float32, where it is a float: Muon's coefficients have JAX's own precision."""
+    return leaf.astype(jnp.float32) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
 
 
 def network_params(state: TrainState) -> Params:
@@ -152,7 +159,7 @@ def objective(
     """
     logits, offsets, points = heads
     weights = losses.TASK_WEIGHTS[recipe.stage]
-    window = jnp.array([[0.0, 0.0, 1.0, 1.0]])
+    window = jnp.array([[0.0, 0.0, 1.0, 1.0]], jnp.float32)
     is_face = kinds == POSITIVE
     is_face |= (kinds == PART) & (iou(boxes, window)[:, 0] > recipe.face_iou)
     valid = losses.classified(kinds) | is_face
@@ -163,7 +170,7 @@ def objective(
 
     with_box = losses.boxed(kinds)
     # Where there is no target it is NaN, which would reach the gradient even through a mask.
-    target = jnp.where(with_box[:, None], boxes - jnp.array([0.0, 0.0, 1.0, 1.0]), 0)
+    target = jnp.where(with_box[:, None], boxes - window, 0)
     box_loss = functools.partial(losses.box_loss, distance=recipe.box_loss)
     metrics["box"] = losses.masked_mean(jax.vmap(box_loss)(offsets, target), with_box)
     total += weights[1] * metrics["box"]
@@ -263,5 +270,5 @@ def eval_step(
     """
     logits, offsets, points = outputs(recipe, params, window_of(patches).astype(jnp.float32))
     if points is None:
-        points = jnp.full((patches.shape[0], LANDMARK_NUMBERS), jnp.nan)
+        points = jnp.full((patches.shape[0], LANDMARK_NUMBERS), jnp.nan, jnp.float32)
     return jax.nn.softmax(logits)[:, 1], offsets, points

@@ -1,9 +1,10 @@
-"""The formats of weights: this project's, and those of facenet-pytorch and the package mtcnn.
+"""The formats of weights: this project's, and those of facenet-pytorch, mtcnn and facenet.
 
 Everything here is about flat dictionaries, name -> NumPy array, with names such as
 `rnet/dense4/kernel`. In this project's layout convolution kernels are [height, width, in, out],
 dense kernels [in, out] with `in` over rows, then columns, then channels, and PReLU slopes
-[channels]. The ports' layouts follow facenet-pytorch 2.6.0 and mtcnn 1.0.0.
+[channels]. The ports' layouts follow facenet-pytorch 2.6.0 and mtcnn 1.0.0; that of facenet and
+mtcnn 0.1 is told by their code: `src/align/detect_face.py`, `mtcnn/network/factory.py`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -70,6 +71,16 @@ _MTCNN_NAMES = {
 }
 
 
+_FACENET_NAMES = {
+    "pnet": {
+        **{f"prelu{number}": f"PReLU{number}" for number in (1, 2, 3)},
+        **{"prob": "conv4-1", "reg": "conv4-2"},
+    },
+    "rnet": {"dense4": "conv4", "prob": "conv5-1", "reg": "conv5-2"},
+    "onet": {"dense5": "conv5", "prob": "conv6-1", "reg": "conv6-2", "landmarks": "conv6-3"},
+}
+
+
 class Format(NamedTuple):
     """One way of naming and arranging the weights.
 
@@ -86,7 +97,9 @@ class Format(NamedTuple):
     convert: Callable[[str, np.ndarray], np.ndarray]
 
 
-def _names(theirs: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+def _names(
+    theirs: Mapping[str, Mapping[str, str]], *, kernel: str = "kernel", bias: str = "bias"
+) -> dict[str, str]:
     names = {}
     for stage, layers in _LAYERS.items():
         renamed = theirs.get(stage, {})
@@ -94,8 +107,9 @@ def _names(theirs: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
         heads = {layer: name for layer, name in renamed.items() if layer in _HEADS}
         for layer in sorted(layers, key=lambda each: heads.get(each, "")):
             name = renamed.get(layer, layer)
-            for tensor in ("alpha",) if layer.startswith("prelu") else ("kernel", "bias"):
-                names[f"{stage}/{name}/{tensor}"] = f"{stage}/{layer}/{tensor}"
+            kinds = {"alpha": "alpha"} if "prelu" in layer else {kernel: "kernel", bias: "bias"}
+            for kind, own in kinds.items():
+                names[f"{stage}/{name}/{kind}"] = f"{stage}/{layer}/{own}"
     return names
 
 
@@ -129,8 +143,16 @@ def _from_mtcnn(tensor: str, array: np.ndarray) -> np.ndarray:
     return _rows_first(tensor, array.reshape(_shape(tensor)))
 
 
+def _from_facenet(tensor: str, array: np.ndarray) -> np.ndarray:
+    """From [column, row, in, out]: those networks look at pictures with rows and columns swapped.
+
+    Boxes and points are swapped by nothing: their order in the heads is ours.
+    """
+    return _rows_first(tensor, array.swapaxes(0, 1) if array.ndim == 4 else array)
+
+
 def _rows_first(tensor: str, kernel: np.ndarray) -> np.ndarray:
-    """Reorders the first dense layer's inputs, which in both ports run over columns, then rows."""
+    """Reorders the first dense layer's inputs, which in all ports run over columns, then rows."""
     if tensor not in ("rnet/dense4/kernel", "onet/dense5/kernel"):
         return kernel
     return kernel.reshape(3, 3, -1, kernel.shape[1]).swapaxes(0, 1).reshape(kernel.shape)
@@ -144,7 +166,10 @@ FACENET_PYTORCH = Format(
     _from_facenet_pytorch,
 )
 MTCNN = Format("the package mtcnn", _names(_MTCNN_NAMES), _mtcnn_shape, _from_mtcnn)
-FORMATS = (OWN, FACENET_PYTORCH, MTCNN)
+FACENET = Format(
+    "facenet", _names(_FACENET_NAMES, kernel="weights", bias="biases"), _shape, _from_facenet
+)
+FORMATS = (OWN, FACENET_PYTORCH, MTCNN, FACENET)
 
 
 def recognise(names: Iterable[str], source: str) -> Format:
@@ -161,94 +186,14 @@ def recognise(names: Iterable[str], source: str) -> Format:
     weight_format = max(FORMATS, key=lambda each: len(names & each.names.keys()))
     if not names & weight_format.names.keys():
         raise ValueError(
-            f"{source} holds no weights of MTCNN: its tensors are {_list(sorted(names))}; "
-            f"accepted: {_list(OWN.names)}, or as exported from facenet-pytorch or mtcnn"
+            f"{source} holds no weights of MTCNN: its tensors are {listed(sorted(names))}; "
+            f"accepted: {listed(OWN.names)}, or as exported from facenet-pytorch, mtcnn or facenet"
         )
     return weight_format
 
 
-def check_tensors(
-    tensors: Mapping[str, np.ndarray],
-    source: str,
-    *,
-    weight_format: Format = OWN,
-    stages: Iterable[str] = STAGES,
-) -> None:
-    """Checks that tensors are all those of some networks and no others, well shaped and finite.
-
-    Args:
-        tensors: Name in `weight_format` -> array.
-        source: What messages call the tensors' origin.
-        weight_format: What they are checked against.
-        stages: The networks that they have to be those of.
-
-    Raises:
-        ValueError: A tensor is missing or unknown, its dtype is not float32, its shape is wrong or
-            a value is not finite. The text names the tensor, what was found and what is wanted.
-    """
-    stages = tuple(stages)
-    wanted = {
-        name: weight_format.shape(own)
-        for name, own in weight_format.names.items()
-        if own.partition("/")[0] in stages
-    }
-    if missing := [f"{name} {list(wanted[name])}" for name in wanted if name not in tensors]:
-        raise ValueError(
-            f"{source} lacks {_list(missing)}: it has {len(wanted) - len(missing)} of the "
-            f"{len(wanted)} tensors of {', '.join(stages)}, in the layout of {weight_format.title}"
-        )
-    if unknown := [name for name in tensors if name not in wanted]:
-        raise ValueError(
-            f"{source} holds {_list(unknown)}, unknown in {', '.join(stages)} of "
-            f"{weight_format.title}; accepted: exactly the {len(wanted)} tensors {_list(wanted)}"
-        )
-    for name, shape in wanted.items():
-        array = tensors[name]
-        if array.shape != shape:
-            raise ValueError(
-                f"{source}: {name} has shape {list(array.shape)}; wanted: {list(shape)}, in the "
-                f"layout of {weight_format.title}"
-            )
-        if array.dtype != np.float32:
-            raise ValueError(f"{source}: {name} is {array.dtype}; wanted: float32 {list(shape)}")
-        if bad := array.size - np.count_nonzero(np.isfinite(array)):
-            raise ValueError(
-                f"{source}: {name} {list(shape)} holds NaN or infinity in {bad} of {array.size} "
-                "places; wanted: finite values"
-            )
-
-
-def to_own(
-    tensors: Mapping[str, np.ndarray],
-    source: str,
-    *,
-    weight_format: Format,
-    stages: Iterable[str] = STAGES,
-) -> dict[str, np.ndarray]:
-    """Checks tensors in any layout and brings them into this project's, in its order.
-
-    Args:
-        tensors: Name in `weight_format` -> array.
-        source: What messages call the tensors' origin.
-        weight_format: The one that they are in.
-        stages: The networks to give back.
-
-    Returns:
-        Name -> float32 array, contiguous.
-
-    Raises:
-        ValueError: As of `check_tensors`.
-    """
-    check_tensors(tensors, source, weight_format=weight_format, stages=stages)
-    converted = {
-        own: np.ascontiguousarray(weight_format.convert(own, tensors[name]))
-        for name, own in weight_format.names.items()
-        if name in tensors
-    }
-    return {name: converted[name] for name in OWN.names if name in converted}
-
-
-def _list(items: Iterable[str], most: int = 3) -> str:
+def listed(items: Iterable[str], most: int = 3) -> str:
+    """The first few of some names, and how many more there are."""
     items = list(items)
     more = f" and {len(items) - most} more" if len(items) > most else ""
     return (", ".join(items[:most]) or "none") + more

@@ -8,10 +8,7 @@ tensor, named by its path: `pnet/conv1/kernel`.
 import importlib.resources
 import io
 import os
-import struct
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
 
@@ -19,29 +16,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mtcnn_jax.networks.forks import check_process
 from mtcnn_jax.weights import formats
+from mtcnn_jax.weights.checks import check_tensors, to_own
+from mtcnn_jax.weights.npz import parse_npz, read_file
 
 Params = dict[str, Any]
 """Nested dictionaries, stage -> layer -> "kernel", "bias" or "alpha" -> float32 array."""
 
 _BUNDLED = "weights/mtcnn.npz"
-_ACCEPTED_FILES = "an .npz file of weights, as save_params or `experiments.convert` writes it"
-
-# What NumPy and zipfile raise on archives that are cut off or broken.
-_ARCHIVE_ERRORS = (
-    ArithmeticError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 def load_params(
@@ -63,9 +46,10 @@ def load_params(
     Raises:
         FileNotFoundError: There is nothing at the path.
         TypeError: `path` is of another type.
-        ValueError: A directory, not an .npz file, a broken one or one that would run code; a
-            tensor missing, unknown, of another shape or dtype, or with a value that is not
-            finite; an unknown stage.
+        ValueError: A directory, not an .npz file, a broken one, one of more than 64 MiB or one that
+            would run code; a tensor missing, unknown, of another shape or dtype, or with a value
+            that is not finite; an unknown stage.
+        RuntimeError: The process was forked from one in which JAX was in use.
 
     Example:
         >>> import mtcnn_jax as mj
@@ -75,15 +59,11 @@ def load_params(
         >>> params["pnet"]["conv1"]["kernel"].shape
         (3, 3, 3, 10)
     """
+    check_process()
     stages = _check_stages(stages)
-    if path is None:
-        tensors, source = _read_bundled(), f"mtcnn_jax/{_BUNDLED}"
-    else:
-        tensors, source = read_npz(path)
-    weight_format = formats.recognise(tensors, source)
-    others = tuple(f"{stage}/" for stage in formats.STAGES if stage not in stages)
-    tensors = {name: array for name, array in tensors.items() if not name.startswith(others)}
-    own = formats.to_own(tensors, source, weight_format=weight_format, stages=stages)
+    content, source = _read_bundled() if path is None else read_file(path)
+    tensors, weight_format = parse_npz(content, source, stages=stages)
+    own = to_own(tensors, source, weight_format=weight_format, stages=stages)
     return jax.tree.map(jnp.asarray, nest(own))
 
 
@@ -147,66 +127,7 @@ def check_params(
             f"{source} is a {type(params).__name__}; accepted: nested dictionaries of arrays, such "
             "as load_params gives"
         )
-    formats.check_tensors(_flatten(params), source, stages=stages)
-
-
-def read_npz(path: str | os.PathLike | BinaryIO) -> tuple[dict[str, np.ndarray], str]:
-    """Reads all arrays of an .npz file, without running code that it may hold.
-
-    Args:
-        path: The file, or a binary file object, read from where it stands.
-
-    Returns:
-        Name -> array, and what messages call the file.
-
-    Raises:
-        FileNotFoundError: There is nothing at the path.
-        TypeError: `path` is of another type, or a file object that gives text.
-        ValueError: A directory, not an .npz file, a broken one or one with pickled objects.
-    """
-    if hasattr(path, "read"):
-        source = f"the file object {getattr(path, 'name', path)!r}"
-        content = path.read()
-        if not isinstance(content, bytes):
-            raise TypeError(
-                f"{source} gives {type(content).__name__} when read; accepted: one opened in "
-                "binary mode, that gives bytes"
-            )
-    elif isinstance(path, str | os.PathLike):
-        path = os.fspath(path)
-        source = repr(path)
-        if not os.path.exists(path):
-            raise FileNotFoundError(f"no such file: {source}; accepted: {_ACCEPTED_FILES}")
-        if os.path.isdir(path):
-            raise ValueError(f"{source} is a directory; accepted: {_ACCEPTED_FILES}")
-        with open(path, "rb") as file:
-            content = file.read()
-    else:
-        raise TypeError(
-            f"cannot load weights from a {type(path).__name__}; accepted: a path (str or "
-            "PathLike) or a binary file object"
-        )
-    return parse_npz(content, source), source
-
-
-def parse_npz(content: bytes, source: str) -> dict[str, np.ndarray]:
-    """The arrays in the bytes of an .npz file, as `read_npz`."""
-    if not zipfile.is_zipfile(io.BytesIO(content)):
-        what = "is not an .npz file" if content else "is empty"
-        raise ValueError(f"{source} {what}; accepted: {_ACCEPTED_FILES}")
-    tensors = {}
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            for name in archive.files:
-                array = archive[name]
-                if not isinstance(array, np.ndarray):
-                    raise ValueError(f"{name} is not an array")
-                tensors[name] = array
-    except _ARCHIVE_ERRORS as error:
-        raise ValueError(
-            f"{source} cannot be read: {error}; accepted: {_ACCEPTED_FILES}"
-        ) from error
-    return tensors
+    check_tensors(_flatten(params), source, stages=stages)
 
 
 def nest(tensors: Mapping[str, np.ndarray]) -> Params:
@@ -231,14 +152,14 @@ def _flatten(params: Mapping[str, Any], prefix: str = "") -> dict[str, np.ndarra
     return tensors
 
 
-def _read_bundled() -> dict[str, np.ndarray]:
+def _read_bundled() -> tuple[bytes, str]:
     file = importlib.resources.files("mtcnn_jax") / _BUNDLED
     if not file.is_file():
         raise FileNotFoundError(
             f"this copy of mtcnn_jax comes without weights of its own (no mtcnn_jax/{_BUNDLED}); "
             'accepted: the path of others, as in load_params("weights.npz")'
         )
-    return parse_npz(file.read_bytes(), f"mtcnn_jax/{_BUNDLED}")
+    return file.read_bytes(), f"mtcnn_jax/{_BUNDLED}"
 
 
 def _check_stages(stages: Iterable[str]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import pytest
 
 from experiments import convert
 from mtcnn_jax.weights import formats
+from mtcnn_jax.weights.npz import MOST_BYTES
 from tests import ROOT
 
 FACENET_PYTORCH, MTCNN = convert.PACKAGES["facenet_pytorch"], convert.PACKAGES["mtcnn"]
@@ -149,7 +150,7 @@ def test_exports_and_what_is_converted_already(shared, wanted):
 @pytest.mark.parametrize("module", ["joblib", "lz4.frame", "torch"])
 def test_a_missing_module_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch, module):
     package = FACENET_PYTORCH if module == "torch" else MTCNN
-    files = {stage + package.ending: b"" for stage in formats.STAGES}
+    files = dict.fromkeys(package.files, b"")
     for path in (fill(tmp_path / "folder", files), wheel(tmp_path / "a.whl", package, files)):
         monkeypatch.setitem(sys.modules, module, None)
         assert_raises(
@@ -236,3 +237,23 @@ def test_the_command_tells_of_errors_and_writes_nothing(tmp_path, capsys):
     assert convert.run("mtcnn", str(tmp_path / "gone"), str(tmp_path / "out.npz")) == 2
     assert "gone" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_a_wheel_that_is_no_weights_by_its_size_is_not_unpacked(tmp_path):
+    files = {f"{stage}.lz4": b"" for stage in formats.STAGES} | {"rnet.lz4": bytes(MOST_BYTES + 1)}
+    path = wheel(tmp_path / "large.whl", MTCNN, files)
+    assert path.stat().st_size < 2**20
+    assert_raises(ValueError, MTCNN, path, "large.whl", "rnet.lz4 has 67108865 bytes; accepted")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        for name in ("__init__.py", *(f"assets/weights/{name}" for name in files)):
+            archive.writestr(f"mtcnn/{name}", b"")
+    assert_raises(ValueError, MTCNN, path, "large.whl", "compressed by another method")
+
+
+def test_a_link_at_the_output_is_replaced_and_not_followed(shared, tmp_path):
+    (tmp_path / "precious").write_bytes(b"precious")
+    output = tmp_path / "weights.npz"
+    output.symlink_to(tmp_path / "precious")
+    source = shared / "reference/cascade/ipazc.npz"
+    assert convert.run("mtcnn", str(source), str(output)) == 0
+    assert (tmp_path / "precious").read_bytes() == b"precious" and not output.is_symlink()

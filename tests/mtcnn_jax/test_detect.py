@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import io
 import json
 import pathlib
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import warnings
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -20,6 +22,8 @@ from mtcnn_jax.runtime.buckets import bucket_of
 from tests import ROOT
 
 QUICK = mj.DetectConfig(min_face_size=40)
+ARRAY = np.zeros((9, 7, 3), np.uint8)
+NETWORKS = {"pnet": {}, "rnet": {}, "onet": {}}
 BUNDLED = pathlib.Path(mj.__file__).parent / "weights/mtcnn.npz"
 
 
@@ -279,6 +283,39 @@ def test_a_bucket_holds_every_picture_and_is_the_smallest_that_does():
     assert bucket_of(3000, 4000) == (3072, 4096)
 
 
+@pytest.mark.parametrize("short", [1, 13, 17, 40, 100, 300, 700, 1030, 1300, 2000])
+@pytest.mark.parametrize("long", [2000, 2049, 9000, 2**16])
+def test_the_canvas_of_a_large_picture_follows_its_area(short, long):
+    shape = bucket_of(short, long)
+    assert shape == bucket_of(long, short)[::-1]
+    if long > 1920:
+        assert shape[0] <= max(16, 1.95 * short) and shape[1] <= max(1.5 * long, long + 1023)
+    assert shape[0] % 16 == shape[1] % 16 == 0
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(1, 200_000), (20_000_000, 1), (2**16 + 1, 1), (12_000, 12_000)]
+)
+def test_a_bucket_too_large_is_named(height, width):
+    words = rf"{width} x {height} pixels; accepted are at most 134 megapixels, and sides of up to"
+    for look in (bucket_of, lambda *size: mj.warmup(NETWORKS, [size])):
+        with pytest.raises(ValueError, match=words):
+            look(height, width)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 2**16 + 1), (200_000, 1)])
+def test_a_picture_too_large_is_named(height, width):
+    words = rf"{width} x {height} pixels; accepted are at most 134 megapixels, and sides of up to"
+    picture = np.broadcast_to(np.uint8(0), (height, width, 3))
+    for look in (
+        lambda: mj.detect(NETWORKS, picture),
+        lambda: mj.detect_batch(NETWORKS, [ARRAY, picture]),
+        lambda: mj.detect_stages(NETWORKS, [picture]),
+    ):
+        with pytest.raises(ValueError, match=words):
+            look()
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
@@ -288,11 +325,57 @@ def test_a_bucket_holds_every_picture_and_is_the_smallest_that_does():
         ({"images": "photo.jpg"}, TypeError, "images is a str; accepted is a list"),
         ({"images": 5}, TypeError, "images is a int; accepted is a list"),
         ({"images": [np.zeros((4, 4), np.int64)]}, TypeError, "int64"),
+        ({"images": pathlib.Path("photo.jpg")}, TypeError, "images is a PosixPath; accepted is a"),
+        ({"images": b"bytes"}, TypeError, "images is a bytes; accepted is a list"),
+        ({"images": io.BytesIO(b"1\n2\n")}, TypeError, "images is a BytesIO; accepted is a list"),
+        ({"images": Image.new("RGB", (9, 9))}, TypeError, "images is a Image; accepted is a list"),
+        ({"images": ARRAY}, ValueError, r"an array \[9, 7, 3\], one picture; accepted is a list"),
+        ({"images": jnp.asarray(ARRAY)}, ValueError, r"\[9, 7, 3\], one picture; accepted is a"),
+        ({"images": ARRAY[..., 0]}, ValueError, r"\[9, 7\], one picture; accepted is a list"),
+        ({}, TypeError, "params is a NoneType; accepted is what load_params gives"),
+        ({"params": "weights.npz"}, TypeError, "params is a str; accepted is what load_params"),
+        ({"params": {"pnet": {}}}, ValueError, "params has no network rnet, onet; accepted is"),
     ],
 )
 def test_bad_arguments_are_named(arguments, error, words):
     with pytest.raises(error, match=words):
-        mj.detect_batch(None, **{"images": [], **arguments})
+        mj.detect_batch(**{"params": None, "images": [], **arguments})
+    if "batch_size" not in arguments:
+        with pytest.raises(error, match=words):
+            mj.detect_stages(**{"params": None, "images": [], **arguments})
+    if not arguments.keys() & {"batch_size", "images"}:
+        with pytest.raises(error, match=words):
+            mj.detect(**{"params": None, "image": ARRAY, **arguments})
+
+
+def test_the_first_stages_want_no_more_than_their_networks():
+    assert mj.detect_stages({"pnet": {}}, [], until="pnet") == []
+    with pytest.raises(ValueError, match="params has no network rnet; accepted"):
+        mj.detect_stages({"pnet": {}}, [], until="rnet")
+
+
+def test_an_array_of_pictures_is_many(monkeypatch):
+    seen = []
+
+    def run(one, many, params, arrays, *arguments):
+        seen.extend(array.shape for array in arrays)
+        return []
+
+    monkeypatch.setattr(sys.modules["mtcnn_jax.detect"], "_run_all", run)
+    mj.detect_batch(NETWORKS, np.stack([ARRAY, ARRAY]))
+    assert seen == [(9, 7, 3), (9, 7, 3)]
+
+
+@pytest.mark.parametrize("traced", [0, 1, 2])
+def test_under_jit_the_way_is_told(traced):
+    arguments = [{name: {"bias": np.zeros(3)} for name in NETWORKS}, ARRAY, QUICK]
+
+    def look(argument):
+        changed = [*arguments[:traced], argument, *arguments[traced + 1 :]]
+        return mj.detect(*changed)
+
+    with pytest.raises(TypeError, match=r"traced by jit.*accepted there is detect_padded"):
+        jax.jit(look)(arguments[traced])
 
 
 def test_an_unknown_stage_is_named():

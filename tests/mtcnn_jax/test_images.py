@@ -1,11 +1,15 @@
 import io
+import sys
+import types
+import warnings
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 
-from mtcnn_jax.images import read_image
+from mtcnn_jax.images import SLACK, read_image
 from tests import ROOT
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
@@ -76,6 +80,12 @@ class TestArrays:
     def test_float_comes_back_as_the_uint8_it_was(self, dtype):
         every = np.arange(256, dtype=np.uint8).reshape(16, 16)
         check(read_image((every / 255).astype(dtype)), np.stack([every] * 3, axis=-1))
+
+    @pytest.mark.parametrize("beyond", [1e-7, SLACK * 0.99])
+    def test_float_a_hair_beyond_is_rounded_away(self, beyond):
+        array = np.array([[-beyond, 1 + beyond, 0.5]])
+        assert read_image(array)[0, :, 0].tolist() == [0, 255, 128]
+        assert read_image(RGB / 255 * (1 + beyond / 9)).tolist() == RGB.tolist()
 
     def test_float_rounds_to_nearest(self):
         check(
@@ -154,6 +164,18 @@ class TestModes:
     def test_16_bit_png(self):
         check(read_image(encode(GREY.astype(np.uint16) * 257)), GREY_RGB)
 
+    @pytest.mark.parametrize(("brightest", "told"), [(4095, True), (4096, False), (0, False)])
+    def test_16_bits_that_hold_12_are_warned_of(self, brightest, told, tmp_path):
+        path = tmp_path / "grey.png"
+        Image.fromarray(np.array([[0, brightest]], np.uint16)).save(path)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            read_image(path)
+        texts = [str(warning.message) for warning in caught]
+        assert [f"no pixel is brighter than {brightest} of 65535" in text for text in texts] == [
+            True
+        ] * told
+
     @pytest.mark.parametrize("mode", ["I", "F"])
     def test_modes_of_unknown_range_are_refused(self, mode):
         with pytest.raises(ValueError, match=f"mode '{mode}'.*accepted: modes 1, L"):
@@ -198,6 +220,68 @@ class TestExif:
         exif = Image.Exif()
         exif[0x0112] = orientation
         check(read_image(encode(RGB, exif=exif)), RGB)
+
+
+def boxed(brand, *others):
+    """The start of a file in HEIC or AVIF, of a main brand and others."""
+    content = b"ftyp" + b"".join([brand, bytes(4), *others])
+    return (4 + len(content)).to_bytes(4, "big") + content
+
+
+HEIC = boxed(b"heic", b"mif1", b"heic")
+NEW_FORMATS = [
+    (HEIC, "HEIC", "pillow_heif", "pillow-heif"),
+    (boxed(b"mif1", b"heix"), "HEIC", "pillow_heif", "pillow-heif"),
+    (boxed(b"mif1", b"avif"), "AVIF", "pillow_avif", "pillow-avif-plugin"),
+    (b"\xff\x0a\x00", "JPEG XL", "pillow_jxl", "pillow-jxl-plugin"),
+    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "JPEG XL", "pillow_jxl", "pillow-jxl-plugin"),
+]
+
+
+class TestPlugins:
+    """With stand-ins: formats that Pillow reads through other packages."""
+
+    @pytest.fixture(autouse=True)
+    def formats(self, monkeypatch):
+        """Pillow's formats without AVIF, and as before afterwards."""
+        Image.init()
+        monkeypatch.setattr(Image, "OPEN", {k: v for k, v in Image.OPEN.items() if k != "AVIF"})
+        monkeypatch.setattr(Image, "ID", [name for name in Image.ID if name != "AVIF"])
+
+    @staticmethod
+    def register():
+        Image.register_open(
+            "NEW",
+            lambda file, name: Image.fromarray(RGB),
+            lambda start: start.startswith(tuple(content[:9] for content, *_ in NEW_FORMATS)),
+        )
+
+    @pytest.mark.parametrize(("content", "title", "module", "package"), NEW_FORMATS)
+    def test_what_has_to_be_installed_is_named(self, monkeypatch, content, title, module, package):
+        monkeypatch.setitem(sys.modules, module, None)
+        wanted = f"bytes given is a picture in {title}, .*python -m pip install {package}$"
+        with pytest.raises(ValueError, match=wanted):
+            read_image(content)
+
+    def test_heic_is_read_where_the_plugin_is_installed(self, tmp_path, monkeypatch):
+        plugin = types.SimpleNamespace(register_heif_opener=self.register)
+        monkeypatch.setitem(sys.modules, "pillow_heif", plugin)
+        path = tmp_path / "IMG_0001.HEIC"
+        path.write_bytes(HEIC)
+        check(read_image(path), RGB)
+
+    def test_a_plugin_is_imported_for_its_format_alone(self, monkeypatch):
+        for _, _, module, _ in NEW_FORMATS:
+            monkeypatch.setitem(sys.modules, module, None)
+        check(read_image(encode(RGB)), RGB)
+        with pytest.raises(ValueError, match="is not a picture"):
+            read_image(boxed(b"qt  ", b"mp42"))
+
+    def test_a_broken_file_that_the_plugin_does_not_know_is_no_picture(self, monkeypatch):
+        plugin = types.SimpleNamespace(register_heif_opener=lambda: None)
+        monkeypatch.setitem(sys.modules, "pillow_heif", plugin)
+        with pytest.raises(ValueError, match="is not a picture; accepted"):
+            read_image(HEIC)
 
 
 class TestBadInput:
@@ -279,6 +363,10 @@ class TestBadInput:
         with pytest.raises(ValueError, match=rf"float64 with values.*{value:g}.*accepted.*0\.\.1"):
             read_image(image)
 
+    def test_a_value_out_of_range_is_told_with_its_digits(self):
+        with pytest.raises(ValueError, match=r"values 0\.5 to 1\.0010001; accepted.*0\.\.1"):
+            read_image(np.array([[0.5, 1.0010001]]))
+
     @pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint16, bool, complex, object])
     def test_wrong_dtype(self, dtype):
         with pytest.raises(TypeError, match="dtype is .*accepted: uint8"):
@@ -288,6 +376,18 @@ class TestBadInput:
     def test_wrong_type(self, source):
         with pytest.raises(TypeError, match=f"a {type(source).__name__}.*accepted: a path"):
             read_image(source)
+
+    def test_a_tensor_of_pytorch_is_told_how_to_become_an_array(self):
+        kind = type("Tensor", (), {"__module__": "torch", "__array__": lambda self: None})
+        with pytest.raises(TypeError, match=r"a Tensor of PyTorch \(\.numpy\(force=True\) makes"):
+            read_image(kind())
+        other = type("EagerTensor", (), {"__array__": lambda self: None})
+        with pytest.raises(TypeError, match=r"an? EagerTensor \(np\.asarray makes an array of it"):
+            read_image(other())
+
+    def test_under_jit_the_way_is_told(self):
+        with pytest.raises(TypeError, match=r"traced by jit.*accepted there is detect_padded"):
+            jax.jit(read_image)(np.zeros((4, 4, 3), np.uint8))
 
     def test_file_opened_as_text(self):
         with pytest.raises(TypeError, match="gives str when read; accepted.*binary"):

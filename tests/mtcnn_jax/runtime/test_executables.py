@@ -1,7 +1,9 @@
 """Executables on disk: the same results in a later process, without a trace."""
 
 import hashlib
+import os
 import pickle
+import stat
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +12,9 @@ import pytest
 
 import mtcnn_jax as mj
 from mtcnn_jax.runtime import compiled, executables
-from mtcnn_jax.runtime.executables import forget, kept
+from mtcnn_jax.runtime.executables import kept
+from mtcnn_jax.runtime.ownership import distrust
+from mtcnn_jax.runtime.programs import drop as forget
 
 FOLDER = executables.folder
 """As it is outside the suite."""
@@ -43,6 +47,7 @@ WANTED = 3 * 2 * 72 + 4 + 0.6 + 20
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     folder = tmp_path / "cache"
+    executables._warn_once.cache_clear()
     monkeypatch.setattr(executables, "folder", lambda: folder)
     yield folder
     forget()
@@ -114,6 +119,93 @@ def test_a_broken_file_is_compiled_anew_and_replaced(place, harm):
     after = Process()
     assert after() == pytest.approx(WANTED) and after.traces == 0
     assert files(place) == [path]
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def other_owner(monkeypatch, *paths):
+    """Has the system say that the paths belong to somebody else."""
+    inodes = {path.stat().st_ino for path in paths}
+
+    def told(found):
+        if found.st_ino in inodes:
+            found = os.stat_result([*found[:4], os.geteuid() + 1, *found[5:]])
+        return distrust(found)
+
+    monkeypatch.setattr(executables, "distrust", told)
+
+
+class Planted:
+    """A pickle of it creates the file named, when loaded."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def test_folder_and_files_are_for_this_user_alone(place):
+    before = os.umask(0)
+    try:
+        Process()()
+    finally:
+        os.umask(before)
+    assert mode(place) == 0o700 and [mode(path) for path in files(place)] == [0o600]
+
+
+@pytest.mark.parametrize("how", ["owned", 0o777, 0o775])
+def test_from_a_folder_that_others_can_write_to_nothing_is_run(place, monkeypatch, how):
+    Process()()
+    (path,) = files(place)
+    path.write_bytes(broken(pickle.dumps(Planted(place.parent / "run"))))
+    if how == "owned":
+        other_owner(monkeypatch, place)
+    else:
+        place.chmod(how)
+    process = Process()
+    words = "belongs to user" if how == "owned" else "can be written to by others"
+    with pytest.warns(UserWarning, match=f"not kept in .*cache.*{words}.*accepted"):
+        assert process() == pytest.approx(WANTED)
+    assert process() == Process()() == pytest.approx(WANTED)  # Said once.
+    assert not (place.parent / "run").exists()
+
+
+@pytest.mark.parametrize("how", ["owned", 0o666, 0o620])
+def test_a_file_that_others_can_have_written_is_compiled_anew(place, monkeypatch, how):
+    Process()()
+    (path,) = files(place)
+    path.write_bytes(broken(pickle.dumps(Planted(place.parent / "run"))))
+    if how == "owned":
+        other_owner(monkeypatch, path)
+    else:
+        path.chmod(how)
+    again = Process()
+    with pytest.warns(UserWarning, match="mtcnn_jax-.* is not used, for it (belongs|can be)"):
+        assert again() == pytest.approx(WANTED) and again.traces == 1
+    assert not (place.parent / "run").exists()
+    monkeypatch.undo()
+    monkeypatch.setattr(executables, "folder", lambda: place)
+    after = Process()
+    assert after() == pytest.approx(WANTED) and after.traces == 0
+
+
+def test_a_link_and_a_pipe_in_a_files_place_are_not_followed(place):
+    Process()()
+    (path,) = files(place)
+    elsewhere = place.parent / "elsewhere"
+    elsewhere.write_bytes(broken(pickle.dumps(Planted(place.parent / "run"))))
+    path.unlink()
+    path.symlink_to(elsewhere)
+    assert Process()() == pytest.approx(WANTED)
+    assert not (place.parent / "run").exists() and not path.is_symlink()
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.warns(UserWarning, match="is no regular file"):
+        assert Process()() == pytest.approx(WANTED)
+    assert path.is_file()
 
 
 def test_what_cannot_be_kept_is_left_to_jax_from_then_on(place, monkeypatch):

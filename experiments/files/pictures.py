@@ -1,0 +1,72 @@
+"""The pictures that a path, a folder or a pattern stands for."""
+
+import glob
+import os
+import pathlib
+from typing import NamedTuple
+
+from experiments.files.results import ANNOTATED
+
+ENDINGS = frozenset(
+    ".avif .bmp .gif .heic .heif .hif .jfif .jp2 .jpe .jpeg .jpg .jxl .mpo .pgm .png .pnm .ppm "
+    ".tif .tiff .webp".split()
+)
+"""How the names of the pictures in a folder end, in small or capital letters. Some are read only
+where a plugin of Pillow is installed; `read_image` says which."""
+
+
+class Found(NamedTuple):
+    """The pictures to look at.
+
+    Attributes:
+        root: The folder that holds all of them.
+        files: Their absolute paths, sorted.
+        left_out: How many other files there were: not pictures, or results of an earlier run.
+    """
+
+    root: pathlib.Path
+    files: list[pathlib.Path]
+    left_out: int
+
+
+def find_pictures(source: str, output: str) -> Found:
+    """Finds the pictures that a path, a folder or a pattern stands for.
+
+    Args:
+        source: The path of a file or folder; where there is neither, a glob pattern.
+        output: The folder for results. The annotated pictures in it are left out.
+
+    Raises:
+        FileNotFoundError: There is no such path and no file matches the pattern, or nothing of
+            what was found is a picture.
+    """
+    path = pathlib.Path(os.path.abspath(source))
+    if path.is_file():
+        return Found(path.parent, [path], 0)
+    if path.is_dir():
+        root, files = path, _files_in(path)
+        wanted = [file for file in files if file.suffix.lower() in ENDINGS]
+    else:
+        matches = {os.path.abspath(match) for match in glob.glob(source, recursive=True)}
+        # A pipe or a link that leads nowhere stays, to be named when it can't be read.
+        files = wanted = sorted(pathlib.Path(name) for name in matches if not os.path.isdir(name))
+        root = pathlib.Path(os.path.commonpath([file.parent for file in files])) if files else path
+    results = pathlib.Path(os.path.abspath(output))
+    wanted = [
+        file for file in wanted if not (file.name.endswith(ANNOTATED) and results in file.parents)
+    ]
+    if not wanted:
+        raise FileNotFoundError(
+            f"no picture at --input={source}; accepted: a picture file, a folder with pictures in "
+            "it or in its sub folders, or a pattern such as 'photos/*.jpg'"
+        )
+    return Found(root, wanted, len(files) - len(wanted))
+
+
+def _files_in(folder: pathlib.Path) -> list[pathlib.Path]:
+    """All files in a folder and its sub folders but hidden ones, sorted."""
+    files = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files += [pathlib.Path(parent, name) for name in names if not name.startswith(".")]
+    return sorted(files)
