@@ -25,7 +25,14 @@ from mtcnn_jax.networks.backends import (
 )
 from mtcnn_jax.networks.forks import check_process
 from mtcnn_jax.networks.layers import INPUT_SIZE
-from mtcnn_jax.runtime.buckets import BUCKETS, Buckets, bucket_of, by_bucket, check_size
+from mtcnn_jax.runtime.buckets import (
+    BUCKETS,
+    MOST_PIXELS,
+    Buckets,
+    bucket_of,
+    by_bucket,
+    check_size,
+)
 from mtcnn_jax.runtime.compiled import detector, staged, unpacked
 
 GROWTH = 4
@@ -102,6 +109,7 @@ def _attempts(
     return [(attempt, _placed(attempt)) for attempt in attempts]
 
 
+@jax.ensure_compile_time_eval()  # Else what is placed under a user's `jit` is kept, traced.
 def _run_one(
     run: Callable,
     params: Params,
@@ -146,6 +154,7 @@ def _overflow(found: Any) -> np.ndarray:
     return found[-1][:3].astype(int)
 
 
+@jax.ensure_compile_time_eval()
 def _run_all(
     one: Callable,
     many: Callable,
@@ -177,13 +186,14 @@ def _run_all(
     # While the device looks at one batch, the host lays out the next and reads the one before.
     under_way: collections.deque = collections.deque()
     for shape, members in by_bucket(images, buckets).items():
-        buffers = [np.empty((batch_size, *shape, 3), np.uint8) for _ in range(AHEAD)]
-        for count, start in enumerate(range(0, len(members), batch_size)):
+        room = max(1, min(batch_size, MOST_PIXELS // math.prod(shape)))
+        buffers = [np.empty((room, *shape, 3), np.uint8) for _ in range(AHEAD)]
+        for count, start in enumerate(range(0, len(members), room)):
             if len(under_way) == AHEAD:
                 collect(*under_way.popleft())
             laid_out = buffers[count % AHEAD]
-            sizes = np.zeros((batch_size, 2), np.int32)
-            part = members[start : start + batch_size]
+            sizes = np.zeros((room, 2), np.int32)
+            part = members[start : start + room]
             for row, number in enumerate(part):
                 sizes[row] = images[number].shape[:2]
                 _fill(laid_out[row], images[number])
@@ -281,8 +291,9 @@ def detect_batch(
         params: from `load_params`.
         images: what `detect` accepts, each: a list of such, or an array [n, h, w, 3].
         config: how to look.
-        batch_size: pictures of one bucket that go through together; by default 1 on a CPU, where
-            one picture keeps all cores busy, and 16 elsewhere.
+        batch_size: pictures of one bucket that go through together, fewer where those would be of
+            more than 134 megapixels; by default 1 on a CPU, where one picture keeps all cores busy,
+            and 16 elsewhere.
 
     Returns:
         The faces of each picture, in order, equal to `detect` one by one.

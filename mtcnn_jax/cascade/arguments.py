@@ -40,13 +40,20 @@ def check_networks(params: Any, stages: Iterable[str] = tuple(INPUT_SIZE)) -> No
         raise ValueError(f"params has no network {', '.join(missing)}; accepted is {_PARAMS}")
 
 
-def check_outside_jit(*arguments: Any) -> None:
-    """Checks that nothing of these pytrees is traced.
+def first_leaf(params: Any) -> Any:
+    """The first of the parameters, as good as all to tell their kind; None where there are none."""
+    while isinstance(params, Mapping):
+        params = next(iter(params.values()), None)
+    return params
+
+
+def check_outside_jit(params: Any, config: DetectConfig) -> None:
+    """Checks that neither is traced.
 
     Raises:
-        TypeError: if something is.
+        TypeError: if one is.
     """
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(arguments)):
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in (first_leaf(params), config.voting)):
         raise TypeError(
             "params or config is traced by jit, grad or vmap, inside of which detect does not run; "
             "accepted there is detect_padded, on a canvas of a fixed shape"
