@@ -1,11 +1,13 @@
 """Pictures and annotations in the archives that data sets come in.
 
 An error names the archive, the line of the annotation and the picture, so that a broken download
-can be told from a wrong folder.
+can be told from a wrong folder. Names in annotations come from elsewhere: each goes through
+`check_name` where it is parsed, and each file through `inside` before it is read.
 """
 
 import os
 import pathlib
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -34,6 +36,57 @@ def require(folder: str | os.PathLike[str], names: tuple[str, ...]) -> pathlib.P
     return folder
 
 
+def shown(text: str) -> str:
+    """A text in quotes for an error, cut after 80 characters."""
+    return repr(text if len(text) <= 80 else f"{text[:80]}...")
+
+
+def check_name(name: str, place: str) -> str:
+    """A picture's name out of an annotation, once it is sure to stay below its folder.
+
+    Args:
+        name: the path, with / between its parts.
+        place: the file and line that it stands on, for the error.
+
+    Returns:
+        The name without parts that say nothing ("./a.jpg" is "a.jpg").
+
+    Raises:
+        ArchiveError: if it is empty or absolute, goes up by "..", has a drive letter, a control
+            character or what no UTF-8 can say, or a part of more than 255 bytes.
+    """
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    wrong = (
+        not parts
+        or name[0] in "/\\"
+        or re.match("[A-Za-z]:", name)
+        or ".." in re.split(r"[/\\]", name)
+        or re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", name)
+        or max(len(part.encode()) for part in parts) > 255
+    )
+    if wrong:
+        raise ArchiveError(
+            f"{place}: {shown(name)}; accepted is the path of a picture below its folder, without "
+            ".., drive or control character"
+        )
+    return "/".join(parts)
+
+
+def inside(folder: pathlib.Path, name: str, place: str) -> pathlib.Path:
+    """The file `name` of a folder, whether it is there or not.
+
+    Raises:
+        ArchiveError: if it lies elsewhere once links are followed.
+    """
+    real = pathlib.Path(os.path.realpath(folder / name))
+    if not real.is_relative_to(os.path.realpath(folder)):
+        raise ArchiveError(
+            f"{folder}: {name}, which {place} names, is a link to {real}; accepted are files "
+            "within the folder"
+        )
+    return folder / name
+
+
 class PictureArchive:
     """The pictures of a ZIP archive, or of the folder that it unpacks to."""
 
@@ -54,13 +107,14 @@ class PictureArchive:
             named_by: the annotation and line that name it, for the error.
 
         Raises:
-            ArchiveError: if the member is missing or damaged.
+            ArchiveError: if the member is missing or damaged, or lies outside a folder.
         """
+        member = check_name(member, named_by)
         try:
             if self._zip is None:
-                return (self.path / member).read_bytes()
+                return inside(self.path, member, named_by).read_bytes()
             return self._zip.read(member)
-        except (KeyError, FileNotFoundError):
+        except (KeyError, FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise ArchiveError(f"{self.path} holds no {member}, which {named_by} names") from None
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
             raise ArchiveError(

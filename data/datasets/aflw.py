@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data.archives import ArchiveError
+from data.archives import ArchiveError, check_name, inside
 from data.records import Picture
 
 DATABASE = "aflw.sqlite"
@@ -82,13 +82,15 @@ class Pictures(Sequence):
         for face, database, file, *rectangle in faces:
             if file is None:
                 raise ArchiveError(f"{path}, Faces: face {face} is in no picture of FaceImages")
-            grouped.setdefault(f"{database}/{file}", []).append((face, rectangle))
+            place = f"{path}, FaceImages, face {face}"
+            check_name(str(file), place)  # Apart: "a//b" is a name, "/b" is none.
+            name = check_name(f"{database}/{file}", place)
+            grouped.setdefault(name, []).append((face, rectangle))
         self._faces = list(grouped.items())
         for name, members in self._faces:
-            if not (self._root / name).is_file():
-                raise ArchiveError(
-                    f"{self._root / name} is missing, which face {members[0][0]} of {path} names"
-                )
+            place = f"face {members[0][0]} of {path}"
+            if not inside(self._root, name, place).is_file():
+                raise ArchiveError(f"{self._root / name} is missing, which {place} names")
 
     def __len__(self) -> int:
         return len(self._faces)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data.archives import ArchiveError, Lines, PictureArchive, require
+from data.archives import ArchiveError, Lines, PictureArchive, check_name, require
 from data.landmark_boxes import box_of_landmarks
 
 PARTITIONS = {0: "train", 1: "validation", 2: "test"}
@@ -42,6 +42,7 @@ def read_list(path: pathlib.Path, columns: int, *, header: bool = True) -> dict[
     found: dict[str, tuple] = {}
     for line in lines:
         name, _, numbers = line.partition(" ")
+        name = check_name(name, lines.place)
         if name in found:
             raise ArchiveError(f"{lines.place}: {name} was on {found[name][1]} already")
         found[name] = (np.array(lines.numbers(numbers, columns)), lines.place)
@@ -91,7 +92,8 @@ class _CelebA(tfds.core.GeneratorBasedBuilder):
         partitions = read_list(folder / PARTITION_FILE, 1, header=False)
         boxes = read_list(folder / self.BOXES, 4) if self.BOXES else {}
         path = folder / f"{self.ARCHIVE}.zip"
-        archive = PictureArchive(path if path.exists() else folder)
+        unpacked = not path.exists()
+        archive = PictureArchive(folder / self.ARCHIVE if unpacked else path)
         for name, (numbers, place) in points.items():
             if _other(partitions, name, folder / PARTITION_FILE, place)[0] != partition:
                 continue
@@ -103,7 +105,9 @@ class _CelebA(tfds.core.GeneratorBasedBuilder):
             yield (
                 name,
                 {
-                    "image": archive.read(f"{self.ARCHIVE}/{name}", named_by=place),
+                    "image": archive.read(
+                        name if unpacked else f"{self.ARCHIVE}/{name}", named_by=place
+                    ),
                     "image/filename": name,
                     "bbox": box,
                     "landmarks": landmarks,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data.archives import Lines
+from data.archives import Lines, check_name, inside
 from data.records import Picture
 
 FOLDS = range(1, 11)
@@ -61,6 +61,7 @@ def read_blocks(path: str | os.PathLike, columns: tuple[int, ...]) -> dict[str, 
     lines, found, width = Lines(str(path), path.read_text(encoding="utf-8")), {}, None
     while lines:
         name, place = lines.take(), lines.place
+        name = check_name(name, place)
         if name in found:
             raise ValueError(f"{place}: {name} was on {found[name].place} already")
         count = lines.numbers(lines.take(), 1)[0]
@@ -112,7 +113,7 @@ def _check_list(path: pathlib.Path, blocks: dict[str, Block]) -> None:
     if not path.is_file():
         return
     lines = Lines(str(path), path.read_text(encoding="utf-8"))
-    listed = {name: lines.place for name in lines}
+    listed = {check_name(name, lines.place): lines.place for name in lines}
     for name in listed.keys() ^ blocks.keys():
         where, other = (
             (listed[name], "the annotations")
@@ -139,7 +140,7 @@ class Pictures(Sequence):
 
     def path(self, name: str) -> pathlib.Path:
         """The file of a picture."""
-        return self._root / f"{name}.jpg"
+        return inside(self._root, f"{name}.jpg", "FDDB's annotation")
 
     def __len__(self) -> int:
         return len(self._names)

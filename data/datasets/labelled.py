@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from data.archives import ArchiveError
+from data.archives import ArchiveError, check_name, inside
 from data.datasets.wider_face import ATTRIBUTES, parse_annotations
 from data.records import Picture
 
@@ -64,12 +64,11 @@ def _coco(path: pathlib.Path, text: str) -> list[Labels]:
         raise ArchiveError(f"{path}: accepted is COCO's object with images and annotations")
     names, faces = {}, {}
     for number, image in enumerate(content["images"]):
+        place = f"{path}, images[{number}]"
         try:
-            names[image["id"]], faces[image["id"]] = str(image["file_name"]), []
-        except (KeyError, TypeError):
-            raise ArchiveError(
-                f"{path}, images[{number}]: accepted is an object with id and file_name"
-            ) from None
+            names[image["id"]], faces[image["id"]] = check_name(image["file_name"], place), []
+        except (AttributeError, KeyError, TypeError):
+            raise ArchiveError(f"{place}: accepted is an object with id and file_name") from None
     for number, entry in enumerate(content["annotations"]):
         place = f"{path}, annotations[{number}]"
         image, face = _coco_face(entry, place)
@@ -115,7 +114,7 @@ class Pictures(Sequence):
         self._root = pathlib.Path(folder)
         self.labels = read_labels(annotations)
         for one in self.labels:
-            if not (self._root / one.name).is_file():
+            if not inside(self._root, one.name, one.place).is_file():
                 raise ArchiveError(f"{self._root} holds no {one.name}, which {one.place} names")
 
     def __len__(self) -> int:

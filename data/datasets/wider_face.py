@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data.archives import ArchiveError, Lines, PictureArchive, require
+from data.archives import ArchiveError, Lines, PictureArchive, check_name, require
 
 ATTRIBUTES = ("blur", "expression", "illumination", "invalid", "occlusion", "pose")
 """In the order of the annotation's columns, after x, y, width and height."""
@@ -52,6 +52,7 @@ def parse_annotations(name: str, text: str) -> list[Annotation]:
         picture, place = lines.take(), lines.place
         if not picture.endswith(".jpg"):
             raise ArchiveError(f"{place}: {picture!r}; accepted is the name of a .jpg")
+        picture = check_name(picture, place)
         count = lines.numbers(lines.take(), 1)[0]
         if count < 0 or count != int(count):
             raise ArchiveError(f"{lines.place}: {count:g}; accepted is a whole number of boxes")
@@ -75,7 +76,10 @@ def parse_names(name: str, text: str) -> list[Annotation]:
     """Reads `wider_face_test_filelist.txt`, names of pictures whose faces are not published."""
     lines = Lines(name, text)
     boxes, attributes = np.zeros((0, 4), np.float32), np.zeros((0, 6), np.int64)
-    return [Annotation(picture, boxes, attributes, lines.place) for picture in lines]
+    return [
+        Annotation(check_name(picture, lines.place), boxes, attributes, lines.place)
+        for picture in lines
+    ]
 
 
 def read_annotations(folder: pathlib.Path, split: str) -> list[Annotation]:
@@ -124,9 +128,9 @@ class WiderFaceArchives(tfds.core.GeneratorBasedBuilder):
         root = f"WIDER_{split}"
         path = folder / f"{root}.zip"
         unpacked = not path.exists()
-        archive = PictureArchive(folder / root if unpacked else path)
+        archive = PictureArchive(folder / root / "images" if unpacked else path)
         for number, one in enumerate(annotations):
-            member = f"images/{one.name}" if unpacked else f"{root}/images/{one.name}"
+            member = one.name if unpacked else f"{root}/images/{one.name}"
             columns = dict(zip(ATTRIBUTES, one.attributes.T, strict=True))
             faces = [
                 {"bbox": box, **{name: int(column[row]) for name, column in columns.items()}}

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from data.archives import check_name
+
 
 def read_results(
     source: str | pathlib.Path, annotations: str | pathlib.Path, names: Sequence[str]
@@ -32,5 +34,7 @@ def read_results(
         if image not in rows:
             raise ValueError(f"{place}: no image has the id {image!r}")
         rows[image].append(values)
-    by_name = {image["file_name"]: rows[image["id"]] for image in images}
+    by_name = {
+        check_name(image["file_name"], str(annotations)): rows[image["id"]] for image in images
+    }
     return [np.array(by_name[name], np.float64).reshape(-1, 5) for name in names]

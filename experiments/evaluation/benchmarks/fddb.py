@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from data.archives import inside
 from data.datasets import fddb as dataset
 from experiments.evaluation.detections import detect_pictures
 from experiments.evaluation.protocols import fddb as protocol
@@ -72,7 +73,7 @@ def sizes(settings: Settings, names: Mapping[str, Any]) -> dict[str, tuple[int, 
         return dict.fromkeys(names, (LONGEST, LONGEST))
     found = {}
     for name in names:
-        with Image.open(root / f"{name}.jpg") as image:
+        with Image.open(inside(root, f"{name}.jpg", "FDDB's annotation")) as image:
             found[name] = image.size[::-1]
     return found
 

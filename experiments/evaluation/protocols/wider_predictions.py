@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
+from data.archives import check_name
+
 
 def log_odds(scores: np.ndarray) -> np.ndarray:
     """log(p / (1 - p)) of scores within 0..1, float64.
@@ -35,8 +37,12 @@ def write_predictions(folder: str | os.PathLike, predictions: Mapping[str, np.nd
         folder: made where it is missing.
         predictions: for each picture's name (without ".jpg") float [n, 5]: x, y, width, height,
             score. Empty arrays are written too: they say that nothing was found.
+
+    Raises:
+        ValueError: if a name leads out of the folder.
     """
     for name, boxes in predictions.items():
+        name = check_name(name, "the predictions")
         path = pathlib.Path(folder) / f"{name}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         rows = [" ".join(f"{value:.9g}" for value in row) for row in np.asarray(boxes, np.float64)]
