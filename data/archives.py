@@ -5,12 +5,31 @@ can be told from a wrong folder. Names in annotations come from elsewhere: each 
 `check_name` where it is parsed, and each file through `inside` before it is read.
 """
 
+import lzma
+import math
 import os
 import pathlib
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+
+FARTHEST = 100_000
+"""Largest number of pixels in a label, either way: no JPEG has sides of more than 65,535."""
+
+# What zipfile and its decoders raise on archives that are cut off, broken or encrypted.
+ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
 
 
 class ArchiveError(ValueError):
@@ -87,17 +106,51 @@ def inside(folder: pathlib.Path, name: str, place: str) -> pathlib.Path:
     return folder / name
 
 
+def decode_text(content: bytes, name: str) -> str:
+    """The text of a file called `name`, with or without a byte order mark.
+
+    Raises:
+        ArchiveError: naming the line that is not UTF-8.
+    """
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ArchiveError(f"{name}, line {line}: {error}; accepted is UTF-8") from None
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """The text of an annotation file; see `decode_text`."""
+    return decode_text(pathlib.Path(path).read_bytes(), str(path))
+
+
 class PictureArchive:
     """The pictures of a ZIP archive, or of the folder that it unpacks to."""
 
     def __init__(self, path: str | os.PathLike[str]):
+        """Opens the archive.
+
+        Raises:
+            ArchiveError: if the file is no whole ZIP archive.
+            FileNotFoundError: if there is nothing at the path.
+        """
         self.path = pathlib.Path(path)
         self._zip = None
         if not self.path.is_dir():
             try:
                 self._zip = zipfile.ZipFile(self.path)
-            except zipfile.BadZipFile as error:
-                raise ArchiveError(f"{self.path} is no whole ZIP archive: {error}") from error
+            except (FileNotFoundError, PermissionError):
+                raise
+            except ZIP_ERRORS as error:
+                raise ArchiveError(
+                    f"{self.path} is no whole ZIP archive: {error}; accepted: a ZIP archive or a "
+                    "folder"
+                ) from error
+
+    @property
+    def names(self) -> list[str]:
+        """The members of a ZIP archive, sorted."""
+        return sorted(self._zip.namelist())
 
     def read(self, member: str, *, named_by: str) -> bytes:
         """The bytes of a member.
@@ -107,18 +160,22 @@ class PictureArchive:
             named_by: the annotation and line that name it, for the error.
 
         Raises:
-            ArchiveError: if the member is missing or damaged, or lies outside a folder.
+            ArchiveError: if the member is missing, damaged or encrypted, or lies outside a folder.
         """
-        member = check_name(member, named_by)
-        try:
-            if self._zip is None:
+        check_name(member, named_by)
+        missing = ArchiveError(f"{self.path} holds no {member}, which {named_by} names")
+        if self._zip is None:
+            try:
                 return inside(self.path, member, named_by).read_bytes()
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+                raise missing from None
+        try:
             return self._zip.read(member)
-        except (KeyError, FileNotFoundError, IsADirectoryError, NotADirectoryError):
-            raise ArchiveError(f"{self.path} holds no {member}, which {named_by} names") from None
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        except KeyError:
+            raise missing from None
+        except ZIP_ERRORS as error:
             raise ArchiveError(
-                f"{self.path}: {member}, which {named_by} names, is damaged: {error}"
+                f"{self.path}: {member}, which {named_by} names, is damaged or encrypted: {error}"
             ) from error
 
     def close(self) -> None:
@@ -132,7 +189,9 @@ class Lines:
 
     def __init__(self, name: str, text: str):
         self.name = name
-        self._lines = [line.strip() for line in text.splitlines()]
+        # Not `splitlines`, which also ends lines where no editor does.
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        self._lines = [line.strip() for line in lines]
         while self._lines and not self._lines[-1]:
             self._lines.pop()
         self.number = 0
@@ -157,12 +216,40 @@ class Lines:
             raise ArchiveError(f"{self.place}: the file ends here; accepted is a whole one")
         return self._lines[self.number - 1]
 
+    @property
+    def next(self) -> str:
+        """The next line, without taking it; empty at the end of the file."""
+        return self._lines[self.number] if self else ""
+
+    def split_name(self, line: str) -> tuple[str, str]:
+        """A line's name, up to the first blank or tab, and the rest."""
+        name, _, rest = line.replace("\t", " ").partition(" ")
+        return name, rest.strip()
+
     def numbers(self, text: str, count: int) -> list[float]:
-        """Exactly `count` numbers of a line's text."""
+        """Exactly `count` finite numbers of a line's text."""
         try:
             values = [float(part) for part in text.split()]
         except ValueError:
             values = []
         if len(values) != count:
-            raise ArchiveError(f"{self.place}: {text!r}; accepted are {count} numbers")
+            raise ArchiveError(f"{self.place}: {shown(text)}; accepted are {count} numbers")
+        if not all(map(math.isfinite, values)):
+            raise ArchiveError(f"{self.place}: {shown(text)}; accepted are finite numbers")
         return values
+
+    def pixels(self, text: str, count: int, *, others: int = 0) -> list[float]:
+        """Exactly `count` numbers, none but the last `others` farther from 0 than `FARTHEST`."""
+        values = self.numbers(text, count)
+        if max(map(abs, values[: count - others])) > FARTHEST:
+            raise ArchiveError(
+                f"{self.place}: {shown(text)}; accepted are pixels from -{FARTHEST} to {FARTHEST}"
+            )
+        return values
+
+    def count(self, things: str) -> int:
+        """The next line, which says how many `things` follow."""
+        (value,) = self.numbers(self.take(), 1)
+        if value < 0 or value != int(value):
+            raise ArchiveError(f"{self.place}: {value:g}; accepted is a whole number of {things}")
+        return int(value)

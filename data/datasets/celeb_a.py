@@ -9,11 +9,12 @@ the order and geometry of `mtcnn_jax.cascade.boxes`.
 
 import pathlib
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data.archives import ArchiveError, Lines, PictureArchive, check_name, require
+from data.archives import ArchiveError, Lines, PictureArchive, check_name, read_text, require
 from data.landmark_boxes import box_of_landmarks
 
 PARTITIONS = {0: "train", 1: "validation", 2: "test"}
@@ -34,27 +35,48 @@ def read_list(path: pathlib.Path, columns: int, *, header: bool = True) -> dict[
     Raises:
         ArchiveError: naming the line that is malformed, or that comes up twice, or the wrong count.
     """
-    lines = Lines(str(path), path.read_text())
+    lines = Lines(str(path), read_text(path))
     count = None
     if header:
-        count = int(lines.numbers(lines.take(), 1)[0])
+        count = lines.count("rows")
         lines.take()
     found: dict[str, tuple] = {}
     for line in lines:
-        name, _, numbers = line.partition(" ")
+        name, numbers = lines.split_name(line)
         name = check_name(name, lines.place)
         if name in found:
             raise ArchiveError(f"{lines.place}: {name} was on {found[name][1]} already")
-        found[name] = (np.array(lines.numbers(numbers, columns)), lines.place)
+        found[name] = (np.array(lines.pixels(numbers, columns)), lines.place)
     if count is not None and len(found) != count:
         raise ArchiveError(f"{path}, line 1: {count}; the file has {len(found)} rows")
+    if not found:
+        raise ArchiveError(f"{path} has no rows; accepted is one picture or more")
     return found
 
 
-def _other(values: dict[str, tuple], name: str, path: pathlib.Path, place: str) -> np.ndarray:
+def read_partitions(path: pathlib.Path) -> dict[str, int]:
+    """Reads which partition each picture is in.
+
+    Raises:
+        ArchiveError: naming the line with another number, or the partition that has no picture.
+    """
+    found = {}
+    for name, ((number,), place) in read_list(path, 1, header=False).items():
+        if number not in PARTITIONS:
+            raise ArchiveError(f"{place}: partition {number:g}; accepted are 0, 1 and 2")
+        found[name] = int(number)
+    for number, split in PARTITIONS.items():
+        if number not in found.values():
+            raise ArchiveError(
+                f"{path} has no picture of partition {number} ({split}); accepted is one or more"
+            )
+    return found
+
+
+def _other(values: dict[str, Any], name: str, path: pathlib.Path, place: str) -> Any:
     if name not in values:
         raise ArchiveError(f"{path} has no row for {name}, which {place} names")
-    return values[name][0]
+    return values[name]
 
 
 class _CelebA(tfds.core.GeneratorBasedBuilder):
@@ -89,18 +111,18 @@ class _CelebA(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, folder: pathlib.Path, partition: int) -> Iterator:
         points = read_list(folder / self.LANDMARKS, 10)
-        partitions = read_list(folder / PARTITION_FILE, 1, header=False)
+        partitions = read_partitions(folder / PARTITION_FILE)
         boxes = read_list(folder / self.BOXES, 4) if self.BOXES else {}
         path = folder / f"{self.ARCHIVE}.zip"
         unpacked = not path.exists()
         archive = PictureArchive(folder / self.ARCHIVE if unpacked else path)
         for name, (numbers, place) in points.items():
-            if _other(partitions, name, folder / PARTITION_FILE, place)[0] != partition:
+            if _other(partitions, name, folder / PARTITION_FILE, place) != partition:
                 continue
             landmarks = numbers.reshape(5, 2).astype(np.float32)
             box = box_of_landmarks(landmarks)
             if self.BOXES:
-                x, y, width, height = _other(boxes, name, folder / self.BOXES, place)
+                x, y, width, height = _other(boxes, name, folder / self.BOXES, place)[0]
                 box = np.array([x, y, x + width, y + height], np.float32)
             yield (
                 name,

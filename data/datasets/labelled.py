@@ -3,12 +3,12 @@
 import json
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from data.archives import ArchiveError, check_name, inside
+from data.archives import FARTHEST, ArchiveError, check_name, inside, read_text, shown
 from data.datasets.wider_face import ATTRIBUTES, parse_annotations
 from data.records import Picture
 
@@ -38,10 +38,10 @@ def read_labels(path: str | os.PathLike) -> list[Labels]:
     path = pathlib.Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}; accepted is a .txt or .json of labels")
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".json":
+    text = read_text(path)
+    if path.suffix.lower() == ".json":
         return _coco(path, text)
-    if path.suffix != ".txt":
+    if path.suffix.lower() != ".txt":
         raise ValueError(f"{path}; accepted are .txt (WIDER FACE) and .json (COCO)")
     labels = []
     for one in parse_annotations(str(path), text):
@@ -58,21 +58,29 @@ def _without_area(boxes: np.ndarray) -> np.ndarray:
 def _coco(path: pathlib.Path, text: str) -> list[Labels]:
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArchiveError(f"{path} is no JSON: {error}") from error
-    if not isinstance(content, Mapping) or not {"images", "annotations"} <= content.keys():
+    if not isinstance(content, Mapping) or not all(
+        isinstance(content.get(part), list) for part in ("images", "annotations")
+    ):
         raise ArchiveError(f"{path}: accepted is COCO's object with images and annotations")
+    if not content["images"]:
+        raise ArchiveError(f"{path} has no images; accepted is one or more")
     names, faces = {}, {}
     for number, image in enumerate(content["images"]):
         place = f"{path}, images[{number}]"
         try:
-            names[image["id"]], faces[image["id"]] = check_name(image["file_name"], place), []
+            key, name = image["id"], check_name(image["file_name"], place)
+            again = key in names
         except (AttributeError, KeyError, TypeError):
             raise ArchiveError(f"{place}: accepted is an object with id and file_name") from None
+        if again:
+            raise ArchiveError(f"{place}: an image before it has the id {key!r} already")
+        names[key], faces[key] = name, []
     for number, entry in enumerate(content["annotations"]):
         place = f"{path}, annotations[{number}]"
         image, face = _coco_face(entry, place)
-        if image not in faces:
+        if not isinstance(image, Hashable) or image not in faces:
             raise ArchiveError(f"{place}: no image has the id {image!r}")
         faces[image].append(face)
     labels = []
@@ -86,18 +94,22 @@ def _coco(path: pathlib.Path, text: str) -> list[Labels]:
 
 def _coco_face(entry: Any, place: str) -> tuple[Any, tuple[list[float], bool, np.ndarray]]:
     try:
-        image, (x, y, width, height) = entry["image_id"], map(float, entry["bbox"])
+        image, (x, y, width, height) = entry["image_id"], map(float, list(entry["bbox"]))
         points = np.array(entry.get("keypoints", ()), np.float64)
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         raise ArchiveError(
             f"{place}: accepted is an object with image_id and a bbox of 4 numbers"
         ) from None
-    if not np.isfinite([x, y, width, height]).all():
-        raise ArchiveError(f"{place}: bbox is {entry['bbox']}; accepted are finite numbers")
-    five = np.full((5, 2), np.nan)
+    known, five = np.zeros((0, 2)), np.full((5, 2), np.nan)
     if points.shape == (15,):
-        points = points.reshape(5, 3)
-        five = np.where(points[:, 2:] > 0, points[:, :2], np.nan)
+        visible = points[2::3] > 0
+        five[visible] = known = points.reshape(5, 3)[visible, :2]
+    for what, values in (("bbox", (x, y, width, height)), ("keypoints", known)):
+        if not (np.abs(values) <= FARTHEST).all():  # A NaN is not.
+            raise ArchiveError(
+                f"{place}: {what} is {shown(str(entry[what]))}; accepted are finite numbers of "
+                f"pixels from -{FARTHEST} to {FARTHEST}"
+            )
     ignored = bool(entry.get("iscrowd", 0)) or bool(entry.get("ignore", 0))
     return image, ([x, y, x + width, y + height], ignored, five)
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data.archives import ArchiveError, Lines, PictureArchive, check_name, require
+from data.archives import ArchiveError, Lines, PictureArchive, check_name, decode_text, require
 
 ATTRIBUTES = ("blur", "expression", "illumination", "invalid", "occlusion", "pose")
 """In the order of the annotation's columns, after x, y, width and height."""
@@ -53,10 +53,8 @@ def parse_annotations(name: str, text: str) -> list[Annotation]:
         if not picture.endswith(".jpg"):
             raise ArchiveError(f"{place}: {picture!r}; accepted is the name of a .jpg")
         picture = check_name(picture, place)
-        count = lines.numbers(lines.take(), 1)[0]
-        if count < 0 or count != int(count):
-            raise ArchiveError(f"{lines.place}: {count:g}; accepted is a whole number of boxes")
-        rows = [lines.numbers(lines.take(), 10) for _ in range(int(count) or 1)]
+        count = lines.count("boxes")
+        rows = [lines.pixels(lines.take(), 10) for _ in range(count or 1)]
         table = np.array(rows if count else np.zeros((0, 10)), np.float64)
         boxes = np.concatenate([table[:, :2], table[:, :2] + table[:, 2:4]], axis=1)
         attributes = table[:, 4:].astype(np.int64)
@@ -69,6 +67,8 @@ def parse_annotations(name: str, text: str) -> list[Annotation]:
                 f"{table[row, 4 + column]:g}; accepted is 0 to {limits[column] - 1}"
             )
         found.append(Annotation(picture, boxes.astype(np.float32), attributes, place))
+    if not found:
+        raise ArchiveError(f"{name} is empty; accepted is one picture or more")
     return found
 
 
@@ -76,10 +76,13 @@ def parse_names(name: str, text: str) -> list[Annotation]:
     """Reads `wider_face_test_filelist.txt`, names of pictures whose faces are not published."""
     lines = Lines(name, text)
     boxes, attributes = np.zeros((0, 4), np.float32), np.zeros((0, 6), np.int64)
-    return [
+    found = [
         Annotation(check_name(picture, lines.place), boxes, attributes, lines.place)
         for picture in lines
     ]
+    if not found:
+        raise ArchiveError(f"{name} is empty; accepted is one picture or more")
+    return found
 
 
 def read_annotations(folder: pathlib.Path, split: str) -> list[Annotation]:
@@ -88,9 +91,11 @@ def read_annotations(folder: pathlib.Path, split: str) -> list[Annotation]:
     file = "test_filelist" if split == "test" else f"{split}_bbx_gt"
     member = f"wider_face_split/wider_face_{file}.txt"
     archive = PictureArchive(path)
-    text = archive.read(member, named_by="WIDER FACE's layout").decode()
+    content = archive.read(member, named_by="WIDER FACE's layout")
     archive.close()
-    return (parse_names if split == "test" else parse_annotations)(f"{path}: {member}", text)
+    name = f"{path}: {member}"
+    parse = parse_names if split == "test" else parse_annotations
+    return parse(name, decode_text(content, name))
 
 
 class WiderFaceArchives(tfds.core.GeneratorBasedBuilder):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from data.archives import inside
+from data.archives import Lines, inside, read_text
 from data.datasets import fddb as dataset
 from experiments.evaluation.detections import detect_pictures
 from experiments.evaluation.protocols import fddb as protocol
@@ -134,8 +134,8 @@ def read_published(folder: str | pathlib.Path) -> dict[str, dict[str, np.ndarray
     curves: dict[str, dict[str, np.ndarray]] = {}
     for ending, kind, columns in (("DiscROC", "discrete", 3), ("ContROC", "continuous", 2)):
         for path in sorted(pathlib.Path(folder).glob(f"*{ending}.txt")):
-            lines = dataset.Lines(str(path), path.read_text(encoding="utf-8"))
-            rows = np.array([lines.numbers(line, columns) for line in lines])
+            lines = Lines(str(path), read_text(path))
+            rows = np.array([lines.numbers(line, columns) for line in lines]).reshape(-1, columns)
             name = path.stem.removesuffix(ending).rstrip("_-")
             curves.setdefault(name, {})[kind] = rows
     if not curves:

@@ -7,7 +7,6 @@ numbers says that the face was not found; where a picture has several labelled f
 NAME#0, NAME#1 and so on.
 """
 
-import math
 import pathlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data import records
-from data.archives import Lines
+from data.archives import Lines, read_text
 from data.datasets import aflw
 from data.records import Picture
 from experiments.evaluation.detections import detect_pictures
@@ -80,19 +79,17 @@ def read_landmarks(source: str | pathlib.Path, names: Sequence[str]) -> list[np.
             that was named before; or if a picture has no line.
     """
     path = pathlib.Path(source)
-    lines = Lines(str(path), path.read_text(encoding="utf-8"))
-    count = int(lines.numbers(lines.take(), 1)[0])
+    lines = Lines(str(path), read_text(path))
+    count = lines.count("rows")
     lines.take()
     allowed, found = set(names), {}
     for line in lines:
-        name, _, rest = line.partition(" ")
+        name, rest = lines.split_name(line)
         if name not in allowed:
             raise ValueError(f"{lines.place}: {name} is no picture of the ground truth")
         if name in found:
             raise ValueError(f"{lines.place}: {name} was there already")
-        values = lines.numbers(rest, 10) if rest.strip() else []
-        if not all(map(math.isfinite, values)):
-            raise ValueError(f"{lines.place}: {rest!r}; accepted are finite numbers")
+        values = lines.numbers(rest, 10) if rest else []
         found[name] = np.array(values).reshape(-1, 5, 2)
     missing = [name for name in names if name not in found]
     if missing:
@@ -160,7 +157,7 @@ def _predicted(source: str | pathlib.Path, pictures: Sequence[Picture]) -> Measu
 def _read_identities(path: str | pathlib.Path) -> dict[str, str]:
     """Person of each picture, from CelebA's identity_CelebA.txt."""
     people = {}
-    lines = Lines(str(path), pathlib.Path(path).read_text(encoding="utf-8"))
+    lines = Lines(str(path), read_text(path))
     for line in lines:
         parts = line.split()
         if len(parts) != 2:

@@ -11,12 +11,11 @@ One file for each picture, EVENT/NAME.txt in a folder or a ZIP archive:
 import math
 import os
 import pathlib
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from data.archives import check_name
+from data.archives import PictureArchive, check_name, decode_text, read_text
 
 
 def log_odds(scores: np.ndarray) -> np.ndarray:
@@ -53,15 +52,17 @@ def _texts(source: pathlib.Path) -> Iterator[tuple[str, str, str]]:
     """Name, place and text of every .txt in a folder or archive."""
     if source.is_dir():
         for path in sorted(source.rglob("*.txt")):
-            yield path.relative_to(source).as_posix(), str(path), path.read_text(encoding="utf-8")
+            yield path.relative_to(source).as_posix(), str(path), read_text(path)
     elif source.is_file():
+        archive = PictureArchive(source)
         try:
-            with zipfile.ZipFile(source) as archive:
-                for name in sorted(archive.namelist()):
-                    if name.endswith(".txt"):
-                        yield name, f"{source}: {name}", archive.read(name).decode()
-        except zipfile.BadZipFile as error:
-            raise ValueError(f"{source}: {error}; accepted: a ZIP archive or a folder") from error
+            for name in archive.names:
+                if name.endswith(".txt"):
+                    place = f"{source}: {name}"
+                    content = archive.read(name, named_by="its own list")
+                    yield name, place, decode_text(content, place)
+        finally:
+            archive.close()
     else:
         raise FileNotFoundError(f"no such folder or archive: {source}")
 
