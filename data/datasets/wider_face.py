@@ -13,7 +13,15 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data.archives import ArchiveError, Lines, PictureArchive, check_name, decode_text, require
+from data.archives import (
+    ArchiveError,
+    Lines,
+    PictureArchive,
+    check_name,
+    decode_text,
+    require,
+    shown,
+)
 
 ATTRIBUTES = ("blur", "expression", "illumination", "invalid", "occlusion", "pose")
 """In the order of the annotation's columns, after x, y, width and height."""
@@ -22,6 +30,9 @@ LEVELS = {"blur": 3, "occlusion": 3}
 """Values of the attributes that have more than two: none, some, heavy."""
 
 SPLIT_ARCHIVE = "wider_face_split.zip"
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".avif", ".tif", ".tiff", ".gif")
+"""Endings of pictures' names, in small letters or capitals. WIDER FACE's own are all .jpg."""
+
 NEEDED = ("WIDER_train.zip|WIDER_train", "WIDER_val.zip|WIDER_val", SPLIT_ARCHIVE)
 
 
@@ -41,8 +52,14 @@ class Annotation(NamedTuple):
     place: str
 
 
+def _is_name(line: str) -> bool:
+    return line.lower().endswith(SUFFIXES)
+
+
 def parse_annotations(name: str, text: str) -> list[Annotation]:
-    """Reads `wider_face_*_bbx_gt.txt`: a name, a count, and as many lines (one of zeros for none).
+    """Reads `wider_face_*_bbx_gt.txt`: a name, a count, and as many lines of boxes.
+
+    After a count of 0 the official files have a line of zeros, which may be missing.
 
     Raises:
         ArchiveError: naming the file and the line that is malformed.
@@ -50,11 +67,15 @@ def parse_annotations(name: str, text: str) -> list[Annotation]:
     lines, found = Lines(name, text), []
     while lines:
         picture, place = lines.take(), lines.place
-        if not picture.endswith(".jpg"):
-            raise ArchiveError(f"{place}: {picture!r}; accepted is the name of a .jpg")
+        if not _is_name(picture):
+            raise ArchiveError(
+                f"{place}: {shown(picture)}; accepted is the name of a .jpg, or another of "
+                f"{', '.join(SUFFIXES)}"
+            )
         picture = check_name(picture, place)
         count = lines.count("boxes")
-        rows = [lines.pixels(lines.take(), 10) for _ in range(count or 1)]
+        zeros = not count and bool(lines) and not _is_name(lines.next)
+        rows = [lines.pixels(lines.take(), 10) for _ in range(count or zeros)]
         table = np.array(rows if count else np.zeros((0, 10)), np.float64)
         boxes = np.concatenate([table[:, :2], table[:, :2] + table[:, 2:4]], axis=1)
         attributes = table[:, 4:].astype(np.int64)
