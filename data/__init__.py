@@ -3,6 +3,7 @@
 In reading order:
 
 archives: ZIPs and lists, with errors that name the line.
+checks: pictures and labels against each other.
 datasets: a file for each data set: builders and readers.
 prepare: archives into prepared data sets.
 records: any prepared data set as one kind of record.

@@ -36,6 +36,10 @@ class ArchiveError(ValueError):
     """An archive is damaged, or does not hold what an annotation names."""
 
 
+class PictureError(ArchiveError):
+    """A picture is broken, or its labels are not on it; the others may be fine."""
+
+
 def require(folder: str | os.PathLike[str], names: tuple[str, ...]) -> pathlib.Path:
     """The folder, once it is sure that it holds the files or folders `names`.
 
@@ -160,7 +164,8 @@ class PictureArchive:
             named_by: the annotation and line that name it, for the error.
 
         Raises:
-            ArchiveError: if the member is missing, damaged or encrypted, or lies outside a folder.
+            ArchiveError: if the member is missing, or lies outside a folder.
+            PictureError: if it is damaged or encrypted.
         """
         check_name(member, named_by)
         missing = ArchiveError(f"{self.path} holds no {member}, which {named_by} names")
@@ -174,7 +179,7 @@ class PictureArchive:
         except KeyError:
             raise missing from None
         except ZIP_ERRORS as error:
-            raise ArchiveError(
+            raise PictureError(
                 f"{self.path}: {member}, which {named_by} names, is damaged or encrypted: {error}"
             ) from error
 

@@ -3,7 +3,8 @@
     python -m data.prepare --dataset=wider_face --manual_dir=ARCHIVES --data_dir=DATA
 
 `--dataset` is wider_face, celeb_a_wild, celeb_a (aligned), or several with commas. A set that is
-prepared already is left as it is; one that fails leaves nothing behind. What the stock TFDS
+prepared already is left as it is; one that fails leaves nothing behind. A broken picture ends it,
+named; with `--leave_out_broken` such pictures are left out and counted. What the stock TFDS
 builders wider_face and celeb_a prepared (as array_record) needs no preparing here.
 """
 
@@ -22,25 +23,33 @@ BUILDERS = {
 }
 
 
-def prepare(dataset: str, *, manual_dir: str, data_dir: str) -> str:
-    """Prepares one data set and returns its folder.
+def prepare(dataset: str, *, manual_dir: str, data_dir: str, leave_out_broken: bool = False) -> str:
+    """Prepares one data set and returns its folder; what it left out, it says on stderr.
 
     Args:
         dataset: a name in `BUILDERS`.
         manual_dir: folder with the archives.
         data_dir: where to, a folder for each data set.
+        leave_out_broken: whether to go on without pictures that cannot be read.
 
     Raises:
-        ArchiveError: if an archive or an annotation is broken.
+        ArchiveError: if an archive, an annotation or a picture is broken.
         FileNotFoundError: if a file is missing.
         ValueError: if there is no such data set.
     """
     if dataset not in BUILDERS:
         raise ValueError(f"dataset is {dataset!r}; accepted are {', '.join(BUILDERS)}")
-    builder = BUILDERS[dataset](data_dir=data_dir, file_format="array_record")
+    builder = BUILDERS[dataset](
+        manual_dir=manual_dir,
+        leave_out_broken=leave_out_broken,
+        data_dir=data_dir,
+        file_format="array_record",
+    )
     builder.download_and_prepare(
         download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
     )
+    for line in builder.checks.report():
+        print(f"{dataset}: {line}", file=sys.stderr)
     return str(builder.data_path)
 
 
@@ -49,6 +58,7 @@ def define_flags() -> None:
     flags.DEFINE_list("dataset", None, f"Of {', '.join(BUILDERS)}.", required=True)
     flags.DEFINE_string("manual_dir", None, "The folder with the archives.", required=True)
     flags.DEFINE_string("data_dir", None, "The folder to prepare in.", required=True)
+    flags.DEFINE_bool("leave_out_broken", False, "Leave out and count pictures that are broken.")
 
 
 def main(argv: list[str]) -> int:
@@ -58,7 +68,12 @@ def main(argv: list[str]) -> int:
         if argv[1:]:
             raise ValueError(f"{argv[1:]} is not part of a flag")
         for dataset in values.dataset:
-            folder = prepare(dataset, manual_dir=values.manual_dir, data_dir=values.data_dir)
+            folder = prepare(
+                dataset,
+                manual_dir=values.manual_dir,
+                data_dir=values.data_dir,
+                leave_out_broken=values.leave_out_broken,
+            )
             print(folder)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -13,6 +13,7 @@ import tensorflow_datasets as tfds
 
 from data.landmark_boxes import box_of_landmarks
 from mtcnn_jax import read_image
+from mtcnn_jax.images import read_shape
 
 
 class Picture(NamedTuple):
@@ -33,6 +34,19 @@ class Picture(NamedTuple):
     ignored: np.ndarray
     landmarks: np.ndarray
     exhaustive: bool
+
+
+def read_pixels(picture: Picture) -> np.ndarray:
+    """The pixels of a picture, uint8 [h, w, 3].
+
+    Raises:
+        ValueError: naming the picture, if it cannot be read.
+    """
+    try:
+        return read_image(picture.encoded)
+    except ValueError as error:
+        name = picture.name or "a picture whose name was not kept"
+        raise ValueError(f"{name}: {error}") from error
 
 
 def _without_area(boxes: np.ndarray) -> np.ndarray:
@@ -60,11 +74,14 @@ def _from_celeb_archives(example: Mapping[str, Any]) -> Picture:
 def _from_stock_wider(example: Mapping[str, Any]) -> Picture:
     """Stock boxes are ymin, xmin, ymax, xmax in shares of the picture."""
     faces, encoded = example["faces"], example["image"]
-    height, width = read_image(encoded).shape[:2]
+    name = example["image/filename"].decode()
+    try:
+        height, width = read_shape(encoded).shown
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
     shares = np.array(faces["bbox"], np.float32).reshape(-1, 4)
     boxes = shares[:, [1, 0, 3, 2]] * np.array([width, height, width, height], np.float32)
     ignored = np.array(faces["invalid"], bool) | _without_area(boxes)
-    name = example["image/filename"].decode()
     return Picture(name, encoded, boxes, ignored, _unknown(len(boxes)), True)
 
 

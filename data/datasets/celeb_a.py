@@ -4,7 +4,8 @@ In the wild the manual folder holds `img_celeba.zip` (or the folder `img_celeba`
 unpacks to), `list_bbox_celeba.txt`, `list_landmarks_celeba.txt` and `list_eval_partition.txt`;
 aligned it holds `img_align_celeba.zip` (or its folder), `list_landmarks_align_celeba.txt` and the
 partition. Aligned pictures have no boxes of their own: `box_of_landmarks` makes them. Points are in
-the order and geometry of `mtcnn_jax.cascade.boxes`.
+the order and geometry of `mtcnn_jax.cascade.boxes`. A face whose points or box lie far outside the
+picture, or its points far outside the box, is left out and counted; `data.checks` says how far.
 """
 
 import pathlib
@@ -14,7 +15,16 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data.archives import ArchiveError, Lines, PictureArchive, check_name, read_text, require
+from data.archives import (
+    ArchiveError,
+    Lines,
+    PictureArchive,
+    check_name,
+    read_text,
+    require,
+)
+from data.checks import INSIDE, Named, points_are_far, share_inside
+from data.datasets.builder import ArchiveBuilder
 from data.landmark_boxes import box_of_landmarks
 
 PARTITIONS = {0: "train", 1: "validation", 2: "test"}
@@ -79,10 +89,9 @@ def _other(values: dict[str, Any], name: str, path: pathlib.Path, place: str) ->
     return values[name]
 
 
-class _CelebA(tfds.core.GeneratorBasedBuilder):
+class _CelebA(ArchiveBuilder, skip_registration=True):
     """What the two forms share; a form sets the names of its files."""
 
-    VERSION = tfds.core.Version("1.0.0")
     ARCHIVE: str
     LANDMARKS: str
     BOXES: str | None = None
@@ -103,7 +112,7 @@ class _CelebA(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager) -> dict[str, Iterator]:
         texts = (self.LANDMARKS, PARTITION_FILE, *filter(None, (self.BOXES,)))
-        folder = require(dl_manager.manual_dir, (f"{self.ARCHIVE}.zip|{self.ARCHIVE}", *texts))
+        folder = require(self.manual, (f"{self.ARCHIVE}.zip|{self.ARCHIVE}", *texts))
         return {
             split: self._generate_examples(folder, partition)
             for partition, split in PARTITIONS.items()
@@ -116,25 +125,31 @@ class _CelebA(tfds.core.GeneratorBasedBuilder):
         path = folder / f"{self.ARCHIVE}.zip"
         unpacked = not path.exists()
         archive = PictureArchive(folder / self.ARCHIVE if unpacked else path)
-        for name, (numbers, place) in points.items():
-            if _other(partitions, name, folder / PARTITION_FILE, place) != partition:
-                continue
-            landmarks = numbers.reshape(5, 2).astype(np.float32)
+        named = [
+            Named(name, name if unpacked else f"{self.ARCHIVE}/{name}", place)
+            for name, (_, place) in points.items()
+            if _other(partitions, name, folder / PARTITION_FILE, place) == partition
+        ]
+        if not named:
+            raise ArchiveError(
+                f"{folder / self.LANDMARKS} has no picture of partition {partition} "
+                f"({PARTITIONS[partition]}); accepted is one or more"
+            )
+        for (name, _, place), encoded, shape in self.checks.pictures(archive, named):
+            landmarks = points[name][0].reshape(5, 2).astype(np.float32)
             box = box_of_landmarks(landmarks)
             if self.BOXES:
                 x, y, width, height = _other(boxes, name, folder / self.BOXES, place)[0]
                 box = np.array([x, y, x + width, y + height], np.float32)
-            yield (
-                name,
-                {
-                    "image": archive.read(
-                        name if unpacked else f"{self.ARCHIVE}/{name}", named_by=place
-                    ),
-                    "image/filename": name,
-                    "bbox": box,
-                    "landmarks": landmarks,
-                },
-            )
+            if self.checks.turned(box, shape, f"the face of {name}, which {place} names,"):
+                continue
+            far = (share_inside(box, shape.shown) < INSIDE).any()
+            if far or points_are_far(landmarks, box, shape.shown):
+                what = "faces with a box or points far outside their picture, left out"
+                self.checks.count(what, f"of {name}, {place}")
+                continue
+            example = {"image": encoded, "image/filename": name}
+            yield name, {**example, "bbox": box, "landmarks": landmarks}
         archive.close()
 
 

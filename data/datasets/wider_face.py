@@ -3,7 +3,7 @@
 The manual folder holds `WIDER_train.zip`, `WIDER_val.zip` and `wider_face_split.zip`;
 `WIDER_test.zip` is optional. Boxes are x1, y1, x2, y2 in pixels, corner of the first pixel at (0,
 0). All boxes are kept, those of no area and the `invalid` ones too; `data.records` marks them as
-ignored.
+ignored. Boxes of which less than a tenth lies in the picture become `invalid`.
 """
 
 import pathlib
@@ -22,6 +22,8 @@ from data.archives import (
     require,
     shown,
 )
+from data.checks import INSIDE, Named, share_inside
+from data.datasets.builder import ArchiveBuilder
 
 ATTRIBUTES = ("blur", "expression", "illumination", "invalid", "occlusion", "pose")
 """In the order of the annotation's columns, after x, y, width and height."""
@@ -119,10 +121,9 @@ def read_annotations(folder: pathlib.Path, split: str) -> list[Annotation]:
     return parse(name, decode_text(content, name))
 
 
-class WiderFaceArchives(tfds.core.GeneratorBasedBuilder):
+class WiderFaceArchives(ArchiveBuilder):
     """WIDER FACE from its archives (not named as the stock builder, which it would shadow)."""
 
-    VERSION = tfds.core.Version("1.0.0")
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"Put {', '.join(NEEDED)} into the manual folder."
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -143,7 +144,7 @@ class WiderFaceArchives(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager) -> dict[str, Iterator]:
-        folder = require(dl_manager.manual_dir, NEEDED)
+        folder = require(self.manual, NEEDED)
         splits = {"train": "train", "validation": "val"}
         if any((folder / name).exists() for name in ("WIDER_test.zip", "WIDER_test")):
             splits["test"] = "test"
@@ -155,19 +156,23 @@ class WiderFaceArchives(tfds.core.GeneratorBasedBuilder):
         path = folder / f"{root}.zip"
         unpacked = not path.exists()
         archive = PictureArchive(folder / root / "images" if unpacked else path)
-        for number, one in enumerate(annotations):
-            member = one.name if unpacked else f"{root}/images/{one.name}"
+        named = [
+            Named((number, one), one.name if unpacked else f"{root}/images/{one.name}", one.place)
+            for number, one in enumerate(annotations)
+        ]
+        for ((number, one), _, place), encoded, shape in self.checks.pictures(archive, named):
+            invalid = one.attributes[:, ATTRIBUTES.index("invalid")]
+            about = f"the boxes of {one.name}, which {place} names,"
+            if self.checks.turned(one.boxes[invalid == 0], shape, about):
+                continue
+            far = (invalid == 0) & (share_inside(one.boxes, shape.shown) < INSIDE)
+            invalid[far] = 1
+            what = "boxes outside their picture, marked as ones to ignore"
+            self.checks.count(what, f"of {one.name}, {place}", int(far.sum()))
             columns = dict(zip(ATTRIBUTES, one.attributes.T, strict=True))
             faces = [
                 {"bbox": box, **{name: int(column[row]) for name, column in columns.items()}}
                 for row, box in enumerate(one.boxes)
             ]
-            yield (
-                number,
-                {
-                    "image": archive.read(member, named_by=one.place),
-                    "image/filename": one.name,
-                    "faces": faces,
-                },
-            )
+            yield number, {"image": encoded, "image/filename": one.name, "faces": faces}
         archive.close()
