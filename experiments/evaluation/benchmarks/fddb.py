@@ -68,7 +68,7 @@ def as_region(row: np.ndarray, size: tuple[int, int]) -> Region:
 
 def sizes(settings: Settings, names: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
     """Height and width of each picture; a square of `LONGEST` without the pictures."""
-    root = pathlib.Path(settings.fddb_dir) / dataset.PICTURES
+    root = pathlib.Path(settings.folder("fddb_dir")) / dataset.PICTURES
     if not root.is_dir():
         return dict.fromkeys(names, (LONGEST, LONGEST))
     found = {}
@@ -153,14 +153,14 @@ def published_summary(curves: Mapping[str, np.ndarray]) -> dict[str, dict[str, f
 
 def from_predictions(settings: Settings, source: str | pathlib.Path) -> Result:
     """Scores detections made elsewhere."""
-    labels = dataset.read_labels(settings.fddb_dir)
+    labels = dataset.read_labels(settings.folder("fddb_dir"))
     return score(settings, labels, read_detections(source, labels.ellipses))
 
 
 def open_data(settings: Settings) -> tuple[dataset.Labels, dataset.Pictures]:
     """FDDB's annotations and pictures."""
-    labels = dataset.read_labels(settings.fddb_dir)
-    return labels, dataset.Pictures(settings.fddb_dir, list(labels.ellipses))
+    labels = dataset.read_labels(settings.folder("fddb_dir"))
+    return labels, dataset.Pictures(settings.folder("fddb_dir"), list(labels.ellipses))
 
 
 def run(settings: Settings, name: str, params: Params) -> Result:

@@ -188,7 +188,7 @@ def by_person(names: Sequence[str], errors: Errors, people: dict[str, str]) -> d
 
 
 def _celeb_pictures(settings: Settings, split: str) -> records.Pictures:
-    return records.read_pictures("celeb_a_wild", split=split, data_dir=settings.data_dir)
+    return records.read_pictures("celeb_a_wild", split=split, data_dir=settings.folder("data_dir"))
 
 
 def open_celeb_a(settings: Settings) -> tuple[dict[str, records.Pictures], dict[str, str]]:
@@ -199,7 +199,7 @@ def open_celeb_a(settings: Settings) -> tuple[dict[str, records.Pictures], dict[
 
 def open_aflw(settings: Settings) -> aflw.Pictures:
     """AFLW's pictures."""
-    return aflw.Pictures(settings.aflw_dir)
+    return aflw.Pictures(settings.folder("aflw_dir"))
 
 
 def run_celeb_a(settings: Settings, name: str, params: Params) -> Result:
