@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from data.archives import FARTHEST, ArchiveError, check_name, inside, shown
+from data.archives import ArchiveError, check_name, inside, shown
+from data.lines import FARTHEST
 from data.records import Picture
 
 DATABASE = "aflw.sqlite"

@@ -15,17 +15,11 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data.archives import (
-    ArchiveError,
-    Lines,
-    PictureArchive,
-    check_name,
-    read_text,
-    require,
-)
+from data.archives import ArchiveError, PictureArchive, check_name, require
 from data.checks import INSIDE, Named, points_are_far, share_inside
 from data.datasets.builder import ArchiveBuilder
 from data.landmark_boxes import box_of_landmarks
+from data.lines import Lines, read_text
 
 PARTITIONS = {0: "train", 1: "validation", 2: "test"}
 PARTITION_FILE = "list_eval_partition.txt"

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data.archives import ArchiveError, Lines, check_name, inside, read_text
+from data.archives import ArchiveError, check_name, inside
+from data.lines import Lines, read_text
 from data.records import Picture
 
 FOLDS = range(1, 11)

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from data.archives import FARTHEST, ArchiveError, check_name, inside, read_text, shown
+from data.archives import ArchiveError, check_name, inside, shown
 from data.checks import INSIDE, as_text, check_turn, share_inside
 from data.datasets.wider_face import ATTRIBUTES, parse_annotations
+from data.lines import FARTHEST, read_text
 from data.records import Picture
 from mtcnn_jax.images import Shape, read_shape
 

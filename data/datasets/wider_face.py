@@ -13,17 +13,10 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data.archives import (
-    ArchiveError,
-    Lines,
-    PictureArchive,
-    check_name,
-    decode_text,
-    require,
-    shown,
-)
+from data.archives import ArchiveError, PictureArchive, check_name, require, shown
 from data.checks import INSIDE, Named, share_inside
 from data.datasets.builder import ArchiveBuilder
+from data.lines import Lines, decode_text
 
 ATTRIBUTES = ("blur", "expression", "illumination", "invalid", "occlusion", "pose")
 """In the order of the annotation's columns, after x, y, width and height."""

@@ -7,7 +7,8 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from data.archives import check_name, read_text
+from data.archives import check_name
+from data.lines import read_text
 
 
 def read_results(

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from data.archives import Lines, inside, read_text
+from data.archives import inside
 from data.datasets import fddb as dataset
+from data.lines import Lines, read_text
 from experiments.evaluation.detections import detect_pictures
 from experiments.evaluation.protocols import fddb as protocol
 from experiments.evaluation.protocols.fddb import Region, Roc

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data import records
-from data.archives import Lines, read_text
+from data.archives import check_name, shown
 from data.datasets import aflw
+from data.lines import Lines, read_text
 from data.records import Picture
 from experiments.evaluation.detections import detect_pictures
 from experiments.evaluation.protocols import landmark_error
@@ -85,6 +86,7 @@ def read_landmarks(source: str | pathlib.Path, names: Sequence[str]) -> list[np.
     allowed, found = set(names), {}
     for line in lines:
         name, rest = lines.split_name(line)
+        name = check_name(name, lines.place)
         if name not in allowed:
             raise ValueError(f"{lines.place}: {name} is no picture of the ground truth")
         if name in found:
@@ -154,15 +156,15 @@ def _predicted(source: str | pathlib.Path, pictures: Sequence[Picture]) -> Measu
     return measure(faces, [points[0] if len(points) else None for points in found])
 
 
-def _read_identities(path: str | pathlib.Path) -> dict[str, str]:
+def read_identities(path: str | pathlib.Path) -> dict[str, str]:
     """Person of each picture, from CelebA's identity_CelebA.txt."""
     people = {}
     lines = Lines(str(path), read_text(path))
     for line in lines:
         parts = line.split()
         if len(parts) != 2:
-            raise ValueError(f"{lines.place}: {line!r}; accepted: a picture and a person")
-        people[parts[0]] = parts[1]
+            raise ValueError(f"{lines.place}: {shown(line)}; accepted: a picture and a person")
+        people[check_name(parts[0], lines.place)] = parts[1]
     return people
 
 
@@ -193,7 +195,7 @@ def _celeb_pictures(settings: Settings, split: str) -> records.Pictures:
 
 def open_celeb_a(settings: Settings) -> tuple[dict[str, records.Pictures], dict[str, str]]:
     """The pictures of both partitions, and the person of each where identities are given."""
-    people = _read_identities(settings.identities) if settings.identities else {}
+    people = read_identities(settings.identities) if settings.identities else {}
     return {split: _celeb_pictures(settings, split) for split in PARTITIONS}, people
 
 

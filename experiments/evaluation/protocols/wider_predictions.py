@@ -15,7 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from data.archives import PictureArchive, check_name, decode_text, read_text
+from data.archives import PictureArchive, check_name, shown
+from data.lines import decode_text, read_text
 
 
 def log_odds(scores: np.ndarray) -> np.ndarray:
@@ -77,7 +78,7 @@ def parse(text: str, place: str) -> np.ndarray:
     try:
         count = int(lines[1])
     except (IndexError, ValueError):
-        found = repr(lines[1]) if len(lines) > 1 else "the end of the file"
+        found = shown(lines[1]) if len(lines) > 1 else "the end of the file"
         raise ValueError(f"{place}, line 2: {found}; accepted is the number of boxes") from None
     if count != len(lines) - 2:
         raise ValueError(f"{place}, line 2: {count}; there are {len(lines) - 2} lines of boxes")
@@ -89,8 +90,8 @@ def parse(text: str, place: str) -> np.ndarray:
             values = []
         if len(values) != 5 or not all(map(math.isfinite, values)):
             raise ValueError(
-                f"{place}, line {row + 3}: {line!r}; accepted are 5 finite numbers: x, y, width, "
-                "height, score"
+                f"{place}, line {row + 3}: {shown(line)}; accepted are 5 finite numbers: x, y, "
+                "width, height, score"
             )
         boxes[row] = values
     return boxes

@@ -8,8 +8,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from data.archives import FARTHEST, ArchiveError, PictureArchive, decode_text
+from data.archives import ArchiveError, PictureArchive
 from data.datasets import aflw, celeb_a, fddb, labelled, wider_face
+from data.lines import FARTHEST, decode_text
 from experiments.evaluation import coco_results
 from experiments.evaluation.benchmarks import landmarks
 from experiments.evaluation.protocols import fddb as regions
