@@ -47,16 +47,24 @@ def read_labels(path: str | os.PathLike) -> list[Labels]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: naming file and line (or entry), if it is malformed.
+        ArchiveError: naming file and line (or entry), if it is malformed or names a picture again.
     """
     path = pathlib.Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}; accepted is a .txt or .json of labels")
+    if path.suffix.lower() not in (".json", ".txt"):
+        raise ArchiveError(f"{path}; accepted are .txt (WIDER FACE) and .json (COCO)")
     text = read_text(path)
-    if path.suffix.lower() == ".json":
-        return _coco(path, text)
-    if path.suffix.lower() != ".txt":
-        raise ValueError(f"{path}; accepted are .txt (WIDER FACE) and .json (COCO)")
+    labels = _coco(path, text) if path.suffix.lower() == ".json" else _wider(path, text)
+    places: dict[str, str] = {}
+    for one in labels:
+        if one.name in places:
+            raise ArchiveError(f"{one.place}: {one.name} was on {places[one.name]} already")
+        places[one.name] = one.place
+    return labels
+
+
+def _wider(path: pathlib.Path, text: str) -> list[Labels]:
     labels = []
     for one in parse_annotations(str(path), text):
         ignored = (one.attributes[:, _INVALID] == 1) | _without_area(one.boxes)

@@ -127,6 +127,16 @@ def test_line_numbers_are_those_of_an_editor():
         wider_face.parse_annotations("labels", f"a\u2028b.jpg{WIDER[5:]}x\n")
 
 
+@pytest.mark.parametrize("form", ["wider", "coco"])
+def test_a_picture_that_is_named_again(tmp_path, form):
+    read, text = FORMS[form]
+    twice = json.dumps(COCO | {"images": [*COCO["images"], {"id": 8, "file_name": "./a.jpg"}]})
+    with pytest.raises(
+        ArchiveError, match=r"(line 4|images\[1\]): a.jpg was on .*(line 1|\[0\]) al"
+    ):
+        read(tmp_path, twice if form == "coco" else text * 2)
+
+
 class TestCoco:
     @pytest.mark.parametrize(
         ("change", "message"),
