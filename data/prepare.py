@@ -8,6 +8,7 @@ named; with `--leave_out_broken` such pictures are left out and counted. What th
 builders wider_face and celeb_a prepared (as array_record) needs no preparing here.
 """
 
+import pathlib
 import sys
 
 import tensorflow_datasets as tfds
@@ -15,6 +16,7 @@ from absl import app, flags
 
 from data.datasets.celeb_a import CelebAAligned, CelebAWild
 from data.datasets.wider_face import WiderFaceArchives
+from data.records import READER_ERRORS, damaged
 
 BUILDERS = {
     "wider_face": WiderFaceArchives,
@@ -35,16 +37,19 @@ def prepare(dataset: str, *, manual_dir: str, data_dir: str, leave_out_broken: b
     Raises:
         ArchiveError: if an archive, an annotation or a picture is broken.
         FileNotFoundError: if a file is missing.
-        ValueError: if there is no such data set.
+        ValueError: if there is no such data set, or what was prepared before is damaged.
     """
     if dataset not in BUILDERS:
         raise ValueError(f"dataset is {dataset!r}; accepted are {', '.join(BUILDERS)}")
-    builder = BUILDERS[dataset](
-        manual_dir=manual_dir,
-        leave_out_broken=leave_out_broken,
-        data_dir=data_dir,
-        file_format="array_record",
-    )
+    try:
+        builder = BUILDERS[dataset](
+            manual_dir=manual_dir,
+            leave_out_broken=leave_out_broken,
+            data_dir=data_dir,
+            file_format="array_record",
+        )
+    except READER_ERRORS as error:  # It reads what was prepared before.
+        raise damaged(pathlib.Path(data_dir) / BUILDERS[dataset].name, error) from error
     builder.download_and_prepare(
         download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
     )

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from data.archives import inside
 from data.datasets import fddb as dataset
@@ -21,6 +20,7 @@ from experiments.evaluation.protocols.fddb import Region, Roc
 from experiments.evaluation.protocols.wider_predictions import log_odds
 from experiments.evaluation.settings import Result, Settings
 from mtcnn_jax.cascade.stages import Params
+from mtcnn_jax.images import read_shape
 
 LONGEST = 450
 """Longest side of FDDB's pictures: what regions are clipped to where the pictures are not there."""
@@ -72,11 +72,8 @@ def sizes(settings: Settings, names: Mapping[str, Any]) -> dict[str, tuple[int, 
     root = pathlib.Path(settings.folder("fddb_dir")) / dataset.PICTURES
     if not root.is_dir():
         return dict.fromkeys(names, (LONGEST, LONGEST))
-    found = {}
-    for name in names:
-        with Image.open(inside(root, f"{name}.jpg", "FDDB's annotation")) as image:
-            found[name] = image.size[::-1]
-    return found
+    paths = {name: inside(root, f"{name}.jpg", "FDDB's annotation") for name in names}
+    return {name: read_shape(path).shown for name, path in paths.items()}
 
 
 def score(
