@@ -2,7 +2,9 @@
 
 In reading order:
 
-archives: ZIPs and lists, with errors that name the line.
+archives: ZIPs, folders and the names in them, with errors that say who names what.
+lines: text files of labels, with errors that name the line.
+checks: pictures and labels against each other.
 datasets: a file for each data set: builders and readers.
 prepare: archives into prepared data sets.
 records: any prepared data set as one kind of record.

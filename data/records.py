@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
+from google.protobuf import json_format
 
 from data.landmark_boxes import box_of_landmarks
 from mtcnn_jax import read_image
+from mtcnn_jax.images import read_shape
 
 
 class Picture(NamedTuple):
@@ -33,6 +35,19 @@ class Picture(NamedTuple):
     ignored: np.ndarray
     landmarks: np.ndarray
     exhaustive: bool
+
+
+def read_pixels(picture: Picture) -> np.ndarray:
+    """The pixels of a picture, uint8 [h, w, 3].
+
+    Raises:
+        ValueError: naming the picture, if it cannot be read.
+    """
+    try:
+        return read_image(picture.encoded)
+    except ValueError as error:
+        name = picture.name or "a picture whose name was not kept"
+        raise ValueError(f"{name}: {error}") from error
 
 
 def _without_area(boxes: np.ndarray) -> np.ndarray:
@@ -60,11 +75,14 @@ def _from_celeb_archives(example: Mapping[str, Any]) -> Picture:
 def _from_stock_wider(example: Mapping[str, Any]) -> Picture:
     """Stock boxes are ymin, xmin, ymax, xmax in shares of the picture."""
     faces, encoded = example["faces"], example["image"]
-    height, width = read_image(encoded).shape[:2]
+    name = example["image/filename"].decode()
+    try:
+        height, width = read_shape(encoded).shown
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
     shares = np.array(faces["bbox"], np.float32).reshape(-1, 4)
     boxes = shares[:, [1, 0, 3, 2]] * np.array([width, height, width, height], np.float32)
     ignored = np.array(faces["invalid"], bool) | _without_area(boxes)
-    name = example["image/filename"].decode()
     return Picture(name, encoded, boxes, ignored, _unknown(len(boxes)), True)
 
 
@@ -91,19 +109,36 @@ READERS: dict[str, dict[str, Callable[[Mapping[str, Any]], Picture]]] = {
 """For each data set the prepared forms that it is looked for in, in order, and their readers."""
 
 
+READER_ERRORS = (OSError, RuntimeError, TypeError, ValueError, json_format.Error)
+"""What TensorFlow Datasets and ArrayRecord raise on files that are cut off or broken."""
+
+
+def damaged(folder: pathlib.Path, error: Exception) -> ValueError:
+    """What to raise where one of `READER_ERRORS` comes from a prepared folder."""
+    return ValueError(
+        f"{folder} is damaged: {str(error)[:200]}; accepted is a folder as data.prepare leaves it: "
+        "remove it, and prepare it again"
+    )
+
+
 class Pictures(Sequence):
     """One split of a prepared data set, in the fixed order that it was prepared in."""
 
-    def __init__(self, source: Sequence[Mapping[str, Any]], read: Callable):
-        self._source, self._read = source, read
+    def __init__(self, folder: pathlib.Path, source: Sequence[Mapping[str, Any]], read: Callable):
+        self._folder, self._source, self._read = folder, source, read
+        self._length = len(source)
 
     def __len__(self) -> int:
-        return len(self._source)
+        return self._length
 
     def __getitem__(self, index: int) -> Picture:
         if not -len(self) <= index < len(self):
             raise IndexError(f"picture {index} of {len(self)}")
-        return self._read(self._source[index % len(self)])
+        try:
+            example = self._source[index % len(self)]
+        except READER_ERRORS as error:
+            raise damaged(self._folder, error) from error
+        return self._read(example)
 
     def __iter__(self) -> Iterator[Picture]:
         return (self[index] for index in range(len(self)))
@@ -119,14 +154,18 @@ def read_pictures(dataset: str, *, split: str, data_dir: str) -> Pictures:
 
     Raises:
         FileNotFoundError: if no form of it is there.
-        ValueError: if there is no such data set or split.
+        ValueError: if there is no such data set or split, or its files are damaged; then, too, when
+            a picture is read.
     """
     if dataset not in READERS:
         raise ValueError(f"dataset is {dataset!r}; accepted are {', '.join(READERS)}")
     root = pathlib.Path(data_dir)
     for form, read in READERS[dataset].items():
         for version in sorted(root.glob(f"{form}/*.*.*"), reverse=True):
-            builder = tfds.builder_from_directory(version)
+            try:
+                builder = tfds.builder_from_directory(version)
+            except READER_ERRORS as error:
+                raise damaged(version, error) from error
             if split not in builder.info.splits:
                 raise ValueError(
                     f"{version} has no split {split!r}; accepted are "
@@ -138,7 +177,11 @@ def read_pictures(dataset: str, *, split: str, data_dir: str) -> Pictures:
                     "array_record ones (file_format='array_record' when it is prepared)"
                 )
             decoders = {"image": tfds.decode.SkipDecoding()}
-            return Pictures(builder.as_data_source(split=split, decoders=decoders), read)
+            try:
+                source = builder.as_data_source(split=split, decoders=decoders)
+                return Pictures(version, source, read)
+            except READER_ERRORS as error:
+                raise damaged(version, error) from error
     raise FileNotFoundError(
         f"{root} holds no prepared {dataset} ({', '.join(READERS[dataset])}); "
         "`python -m data.prepare` makes it"

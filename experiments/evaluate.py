@@ -12,9 +12,12 @@ r"""Evaluates weights, or predictions made elsewhere, as the papers do.
                 FACE as prepared
     robustness  as labelled                              none
 
-"all" is the first three. The folder --output gets results.json, report.md, plots, what was detected
-(in the benchmarks' own formats, too), for fddb DiscROC.txt and ContROC.txt, and for labelled the
-missed faces and the false detections as pictures. A run that was interrupted goes on where it was.
+"all" is the first three. No --data_dir is needed where nothing in it is read: by fddb and aflw with
+folders of their own, and for predictions by wider_face with --truth_dir and no --split and by
+labelled with --annotations. The folder --output gets results.json, report.md, plots, what was
+detected (in the benchmarks' own formats, too), for fddb DiscROC.txt and ContROC.txt, and for
+labelled the missed faces and the false detections as pictures. A run that was interrupted goes on
+where it was.
 
 In results.json stand benchmark -> weights -> values; with one benchmark and one set of weights (or
 predictions) the values alone.
@@ -34,10 +37,12 @@ from experiments.console.compilations import keep_compilations
 from experiments.evaluation.benchmarks import fddb
 from experiments.evaluation.benchmarks.registry import ALL, BENCHMARKS
 from experiments.evaluation.reports import plots, tables
-from experiments.evaluation.settings import Result, Settings
+from experiments.evaluation.settings import FOLDERS, Result, Settings
 
 NUMBERS = ("min_face_size", "scale_factor", "voting", "curve_threshold")
 """Of `Settings`, each with a flag of its name."""
+
+OWN_FOLDERS = tuple(name for name in FOLDERS if name != "data_dir")
 
 Results = dict[str, dict[str, Result]]
 """benchmark -> weights -> result."""
@@ -157,15 +162,11 @@ def define_flags() -> None:
     flags.DEFINE_list("benchmark", ["all"], f"all, or of {', '.join(BENCHMARKS)}.")
     flags.DEFINE_list("weights", [], ".npz files, as path or name=path; the bundled ones if none.")
     text("predictions", "", "Detections made elsewhere, to score instead of running weights.")
-    text("data_dir", None, "Folder of the prepared data sets, or of the pictures.", required=True)
+    text("data_dir", "", f"Folder of {FOLDERS['data_dir']}, where one is read.")
     text("output", None, "Folder for the results.", required=True)
     text("split", None, "Part to score; by default validation for weights, all for predictions.")
-    for name, what in (
-        ("truth_dir", "WIDER FACE's .mat files"),
-        ("aflw_dir", "AFLW"),
-        ("fddb_dir", "FDDB"),
-    ):
-        text(name, "", f"Folder of {what}; --data_dir if not given.")
+    for name in OWN_FOLDERS:
+        text(name, "", f"Folder of {FOLDERS[name]}; --data_dir if not given.")
     text("curves_dir", "", "Folder with published FDDB curves, to compare with.")
     text("annotations", "", "Labels of the pictures in --data_dir, a .txt or .json file.")
     text("identities", "", "CelebA's identity_CelebA.txt, for errors by person.")
@@ -188,10 +189,7 @@ def read_settings(values: Any) -> Settings:
         split=split,
         thresholds=thresholds,
         **{name: getattr(values, name) for name in (*same, *NUMBERS)},
-        **{
-            name: getattr(values, name) or values.data_dir
-            for name in ("truth_dir", "aflw_dir", "fddb_dir")
-        },
+        **{name: getattr(values, name) or values.data_dir for name in OWN_FOLDERS},
     )
 
 

@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 Source = str | os.PathLike | bytes | BinaryIO | Image.Image | np.ndarray | jax.Array
 """What `read_image` takes."""
@@ -117,6 +117,46 @@ def read_image(source: Source) -> np.ndarray:
             )
         return _from_bytes(content, name)
     raise TypeError(f"cannot read a picture from {_describe(source)}; accepted: {_ACCEPTED}")
+
+
+class Shape(NamedTuple):
+    """Height and width of a picture, in pixels.
+
+    Attributes:
+        shown: as a viewer shows it and `read_image` reads it.
+        stored: as the file holds it.
+        orientation: what its EXIF data asks for, 1 to 8; 1 where that is nothing.
+    """
+
+    shown: tuple[int, int]
+    stored: tuple[int, int]
+    orientation: int
+
+
+def read_shape(source: str | os.PathLike | bytes) -> Shape:
+    """Height and width of a picture file, without its pixels.
+
+    Raises:
+        FileNotFoundError: There is nothing at the path.
+        ValueError: The file is no picture, or broken where it says what it is.
+    """
+    is_bytes = isinstance(source, bytes)
+    name = "the bytes given" if is_bytes else repr(os.fspath(source))
+    try:
+        with Image.open(io.BytesIO(source) if is_bytes else source) as image:
+            # Before the EXIF data, which may load the picture. Pillow turns TIFF's size itself.
+            tiff = image.format == "TIFF"
+            stored = (image.tag_v2[257], image.tag_v2[256]) if tiff else image.size[::-1]
+            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except FileNotFoundError:
+        raise
+    except Image.UnidentifiedImageError:
+        raise ValueError(f"{name} is not a picture; accepted: {_ACCEPTED_FILES}") from None
+    except _DECODER_ERRORS as error:
+        raise _unreadable(name, error) from error
+    if orientation not in range(1, 9):
+        orientation = 1
+    return Shape(stored[::-1] if orientation >= 5 else stored, stored, orientation)
 
 
 def _describe(source: object) -> str:

@@ -9,10 +9,12 @@ import os
 import pathlib
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from data.archives import ArchiveError
+from data.archives import ArchiveError, check_name, inside, shown
+from data.lines import FARTHEST
 from data.records import Picture
 
 DATABASE = "aflw.sqlite"
@@ -51,6 +53,15 @@ def _query(path: pathlib.Path) -> tuple[list[tuple], list[tuple]]:
         raise ArchiveError(f"{path} is not AFLW's database: {error}") from error
 
 
+def _pixels(values: Sequence[Any], place: str) -> Sequence[float]:
+    """The values, once they are sure to be numbers of pixels; SQLite keeps anything anywhere."""
+    if not all(isinstance(one, int | float) and abs(one) <= FARTHEST for one in values):
+        raise ArchiveError(
+            f"{place}: {shown(str(values))}; accepted are pixels from -{FARTHEST} to {FARTHEST}"
+        )
+    return values
+
+
 class Pictures(Sequence):
     """The labelled pictures, in the order of their first faces, read as they are asked for.
 
@@ -77,25 +88,29 @@ class Pictures(Sequence):
             if face not in self._points:
                 raise ArchiveError(f"{path}, FeatureCoords: there is no face {face}")
             if code in FEATURES:
-                self._points[face][FEATURES.index(code)] = x, y
+                point = _pixels((x, y), f"{path}, FeatureCoords of face {face}")
+                self._points[face][FEATURES.index(code)] = point
         grouped: dict[str, list[tuple]] = {}
         for face, database, file, *rectangle in faces:
             if file is None:
                 raise ArchiveError(f"{path}, Faces: face {face} is in no picture of FaceImages")
-            grouped.setdefault(f"{database}/{file}", []).append((face, rectangle))
+            place = f"{path}, FaceImages, face {face}"
+            check_name(str(file), place)  # Apart: "a//b" is a name, "/b" is none.
+            name = check_name(f"{database}/{file}", place)
+            sides = _pixels([side or 0 for side in rectangle], f"{path}, FaceRect of face {face}")
+            grouped.setdefault(name, []).append((face, sides))
         self._faces = list(grouped.items())
         for name, members in self._faces:
-            if not (self._root / name).is_file():
-                raise ArchiveError(
-                    f"{self._root / name} is missing, which face {members[0][0]} of {path} names"
-                )
+            place = f"face {members[0][0]} of {path}"
+            if not inside(self._root, name, place).is_file():
+                raise ArchiveError(f"{self._root / name} is missing, which {place} names")
 
     def __len__(self) -> int:
         return len(self._faces)
 
     def __getitem__(self, index: int) -> Picture:
         name, members = self._faces[index]
-        sides = np.array([[part or 0 for part in box] for _, box in members], np.float32)
+        sides = np.array([box for _, box in members], np.float32)
         boxes = np.concatenate([sides[:, :2], sides[:, :2] + sides[:, 2:]], axis=1)
         ignored = (sides[:, 2:] <= 0).any(axis=1)
         landmarks = np.stack([self._points[face] for face, _ in members])

@@ -4,17 +4,22 @@ In the wild the manual folder holds `img_celeba.zip` (or the folder `img_celeba`
 unpacks to), `list_bbox_celeba.txt`, `list_landmarks_celeba.txt` and `list_eval_partition.txt`;
 aligned it holds `img_align_celeba.zip` (or its folder), `list_landmarks_align_celeba.txt` and the
 partition. Aligned pictures have no boxes of their own: `box_of_landmarks` makes them. Points are in
-the order and geometry of `mtcnn_jax.cascade.boxes`.
+the order and geometry of `mtcnn_jax.cascade.boxes`. A face whose points or box lie far outside the
+picture, or its points far outside the box, is left out and counted; `data.checks` says how far.
 """
 
 import pathlib
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data.archives import ArchiveError, Lines, PictureArchive, require
+from data.archives import ArchiveError, PictureArchive, check_name, require
+from data.checks import INSIDE, Named, points_are_far, share_inside
+from data.datasets.builder import ArchiveBuilder
 from data.landmark_boxes import box_of_landmarks
+from data.lines import Lines, read_text
 
 PARTITIONS = {0: "train", 1: "validation", 2: "test"}
 PARTITION_FILE = "list_eval_partition.txt"
@@ -34,32 +39,53 @@ def read_list(path: pathlib.Path, columns: int, *, header: bool = True) -> dict[
     Raises:
         ArchiveError: naming the line that is malformed, or that comes up twice, or the wrong count.
     """
-    lines = Lines(str(path), path.read_text())
+    lines = Lines(str(path), read_text(path))
     count = None
     if header:
-        count = int(lines.numbers(lines.take(), 1)[0])
+        count = lines.count("rows")
         lines.take()
     found: dict[str, tuple] = {}
     for line in lines:
-        name, _, numbers = line.partition(" ")
+        name, numbers = lines.split_name(line)
+        name = check_name(name, lines.place)
         if name in found:
             raise ArchiveError(f"{lines.place}: {name} was on {found[name][1]} already")
-        found[name] = (np.array(lines.numbers(numbers, columns)), lines.place)
+        found[name] = (np.array(lines.pixels(numbers, columns)), lines.place)
     if count is not None and len(found) != count:
         raise ArchiveError(f"{path}, line 1: {count}; the file has {len(found)} rows")
+    if not found:
+        raise ArchiveError(f"{path} has no rows; accepted is one picture or more")
     return found
 
 
-def _other(values: dict[str, tuple], name: str, path: pathlib.Path, place: str) -> np.ndarray:
+def read_partitions(path: pathlib.Path) -> dict[str, int]:
+    """Reads which partition each picture is in.
+
+    Raises:
+        ArchiveError: naming the line with another number, or the partition that has no picture.
+    """
+    found = {}
+    for name, ((number,), place) in read_list(path, 1, header=False).items():
+        if number not in PARTITIONS:
+            raise ArchiveError(f"{place}: partition {number:g}; accepted are 0, 1 and 2")
+        found[name] = int(number)
+    for number, split in PARTITIONS.items():
+        if number not in found.values():
+            raise ArchiveError(
+                f"{path} has no picture of partition {number} ({split}); accepted is one or more"
+            )
+    return found
+
+
+def _other(values: dict[str, Any], name: str, path: pathlib.Path, place: str) -> Any:
     if name not in values:
         raise ArchiveError(f"{path} has no row for {name}, which {place} names")
-    return values[name][0]
+    return values[name]
 
 
-class _CelebA(tfds.core.GeneratorBasedBuilder):
+class _CelebA(ArchiveBuilder, skip_registration=True):
     """What the two forms share; a form sets the names of its files."""
 
-    VERSION = tfds.core.Version("1.0.0")
     ARCHIVE: str
     LANDMARKS: str
     BOXES: str | None = None
@@ -80,7 +106,7 @@ class _CelebA(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager) -> dict[str, Iterator]:
         texts = (self.LANDMARKS, PARTITION_FILE, *filter(None, (self.BOXES,)))
-        folder = require(dl_manager.manual_dir, (f"{self.ARCHIVE}.zip|{self.ARCHIVE}", *texts))
+        folder = require(self.manual, (f"{self.ARCHIVE}.zip|{self.ARCHIVE}", *texts))
         return {
             split: self._generate_examples(folder, partition)
             for partition, split in PARTITIONS.items()
@@ -88,27 +114,36 @@ class _CelebA(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, folder: pathlib.Path, partition: int) -> Iterator:
         points = read_list(folder / self.LANDMARKS, 10)
-        partitions = read_list(folder / PARTITION_FILE, 1, header=False)
+        partitions = read_partitions(folder / PARTITION_FILE)
         boxes = read_list(folder / self.BOXES, 4) if self.BOXES else {}
         path = folder / f"{self.ARCHIVE}.zip"
-        archive = PictureArchive(path if path.exists() else folder)
-        for name, (numbers, place) in points.items():
-            if _other(partitions, name, folder / PARTITION_FILE, place)[0] != partition:
-                continue
-            landmarks = numbers.reshape(5, 2).astype(np.float32)
+        unpacked = not path.exists()
+        archive = PictureArchive(folder / self.ARCHIVE if unpacked else path)
+        named = [
+            Named(name, name if unpacked else f"{self.ARCHIVE}/{name}", place)
+            for name, (_, place) in points.items()
+            if _other(partitions, name, folder / PARTITION_FILE, place) == partition
+        ]
+        if not named:
+            raise ArchiveError(
+                f"{folder / self.LANDMARKS} has no picture of partition {partition} "
+                f"({PARTITIONS[partition]}); accepted is one or more"
+            )
+        for (name, _, place), encoded, shape in self.checks.pictures(archive, named):
+            landmarks = points[name][0].reshape(5, 2).astype(np.float32)
             box = box_of_landmarks(landmarks)
             if self.BOXES:
-                x, y, width, height = _other(boxes, name, folder / self.BOXES, place)
+                x, y, width, height = _other(boxes, name, folder / self.BOXES, place)[0]
                 box = np.array([x, y, x + width, y + height], np.float32)
-            yield (
-                name,
-                {
-                    "image": archive.read(f"{self.ARCHIVE}/{name}", named_by=place),
-                    "image/filename": name,
-                    "bbox": box,
-                    "landmarks": landmarks,
-                },
-            )
+            if self.checks.turned(box, shape, f"the face of {name}, which {place} names,"):
+                continue
+            far = (share_inside(box, shape.shown) < INSIDE).any()
+            if far or points_are_far(landmarks, box, shape.shown):
+                what = "faces with a box or points far outside their picture, left out"
+                self.checks.count(what, f"of {name}, {place}")
+                continue
+            example = {"image": encoded, "image/filename": name}
+            yield name, {**example, "bbox": box, "landmarks": landmarks}
         archive.close()
 
 

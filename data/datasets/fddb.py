@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data.archives import Lines
+from data.archives import ArchiveError, check_name, inside
+from data.lines import Lines, read_text
 from data.records import Picture
 
 FOLDS = range(1, 11)
@@ -52,29 +53,28 @@ def read_blocks(path: str | os.PathLike, columns: tuple[int, ...]) -> dict[str, 
         columns: accepted counts of numbers; all lines of a file have the same.
 
     Raises:
-        ValueError: naming file and line, where it is malformed, has a number that is not finite,
-            or names a picture again.
+        ArchiveError: naming file and line, where it is malformed, has a number that is not finite
+            or pixels beyond `FARTHEST`, or names a picture again; or if it is empty.
     """
     path = pathlib.Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
-    lines, found, width = Lines(str(path), path.read_text(encoding="utf-8")), {}, None
+    lines, found, width = Lines(str(path), read_text(path)), {}, None
     while lines:
         name, place = lines.take(), lines.place
+        name = check_name(name, place)
         if name in found:
-            raise ValueError(f"{place}: {name} was on {found[name].place} already")
-        count = lines.numbers(lines.take(), 1)[0]
-        if count < 0 or count != int(count):
-            raise ValueError(f"{lines.place}: {count:g}; accepted is a whole number of regions")
+            raise ArchiveError(f"{place}: {name} was on {found[name].place} already")
         rows = []
-        for _ in range(int(count)):
+        for _ in range(lines.count("regions")):
             text = lines.take()
             if width is None and len(text.split()) in columns:
                 width = len(text.split())
-            rows.append(lines.numbers(text, columns[0] if width is None else width))
-            if not np.isfinite(rows[-1]).all():
-                raise ValueError(f"{lines.place}: {text!r}; accepted are finite numbers")
+            # The last is a score.
+            rows.append(lines.pixels(text, columns[0] if width is None else width, others=1))
         found[name] = Block(np.array(rows).reshape(len(rows), width if rows else 0), place)
+    if not found:
+        raise ArchiveError(f"{path} is empty; accepted is one picture or more")
     return found
 
 
@@ -83,7 +83,7 @@ def read_labels(folder: str | os.PathLike) -> Labels:
 
     Raises:
         FileNotFoundError: if there are none.
-        ValueError: if they are malformed, or the list of pictures names others.
+        ArchiveError: if they are malformed, or the list of pictures names others.
     """
     folder = pathlib.Path(folder)
     paths = {fold: f"FDDB-fold-{fold:02d}-ellipseList.txt" for fold in FOLDS}
@@ -111,8 +111,8 @@ def _ellipses(block: Block) -> np.ndarray:
 def _check_list(path: pathlib.Path, blocks: dict[str, Block]) -> None:
     if not path.is_file():
         return
-    lines = Lines(str(path), path.read_text(encoding="utf-8"))
-    listed = {name: lines.place for name in lines}
+    lines = Lines(str(path), read_text(path))
+    listed = {check_name(name, lines.place): lines.place for name in lines}
     for name in listed.keys() ^ blocks.keys():
         where, other = (
             (listed[name], "the annotations")
@@ -122,7 +122,7 @@ def _check_list(path: pathlib.Path, blocks: dict[str, Block]) -> None:
                 path,
             )
         )
-        raise ValueError(f"{where}: {name} is not in {other}; accepted are the same pictures")
+        raise ArchiveError(f"{where}: {name} is not in {other}; accepted are the same pictures")
 
 
 class Pictures(Sequence):
@@ -139,7 +139,7 @@ class Pictures(Sequence):
 
     def path(self, name: str) -> pathlib.Path:
         """The file of a picture."""
-        return self._root / f"{name}.jpg"
+        return inside(self._root, f"{name}.jpg", "FDDB's annotation")
 
     def __len__(self) -> int:
         return len(self._names)

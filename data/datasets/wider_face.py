@@ -3,7 +3,7 @@
 The manual folder holds `WIDER_train.zip`, `WIDER_val.zip` and `wider_face_split.zip`;
 `WIDER_test.zip` is optional. Boxes are x1, y1, x2, y2 in pixels, corner of the first pixel at (0,
 0). All boxes are kept, those of no area and the `invalid` ones too; `data.records` marks them as
-ignored.
+ignored. Boxes of which less than a tenth lies in the picture become `invalid`.
 """
 
 import pathlib
@@ -13,7 +13,10 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data.archives import ArchiveError, Lines, PictureArchive, require
+from data.archives import ArchiveError, PictureArchive, check_name, require, shown
+from data.checks import INSIDE, Named, share_inside
+from data.datasets.builder import ArchiveBuilder
+from data.lines import Lines, decode_text
 
 ATTRIBUTES = ("blur", "expression", "illumination", "invalid", "occlusion", "pose")
 """In the order of the annotation's columns, after x, y, width and height."""
@@ -22,6 +25,9 @@ LEVELS = {"blur": 3, "occlusion": 3}
 """Values of the attributes that have more than two: none, some, heavy."""
 
 SPLIT_ARCHIVE = "wider_face_split.zip"
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".avif", ".tif", ".tiff", ".gif")
+"""Endings of pictures' names, in small letters or capitals. WIDER FACE's own are all .jpg."""
+
 NEEDED = ("WIDER_train.zip|WIDER_train", "WIDER_val.zip|WIDER_val", SPLIT_ARCHIVE)
 
 
@@ -41,8 +47,14 @@ class Annotation(NamedTuple):
     place: str
 
 
+def _is_name(line: str) -> bool:
+    return line.lower().endswith(SUFFIXES)
+
+
 def parse_annotations(name: str, text: str) -> list[Annotation]:
-    """Reads `wider_face_*_bbx_gt.txt`: a name, a count, and as many lines (one of zeros for none).
+    """Reads `wider_face_*_bbx_gt.txt`: a name, a count, and as many lines of boxes.
+
+    After a count of 0 the official files have a line of zeros, which may be missing.
 
     Raises:
         ArchiveError: naming the file and the line that is malformed.
@@ -50,12 +62,15 @@ def parse_annotations(name: str, text: str) -> list[Annotation]:
     lines, found = Lines(name, text), []
     while lines:
         picture, place = lines.take(), lines.place
-        if not picture.endswith(".jpg"):
-            raise ArchiveError(f"{place}: {picture!r}; accepted is the name of a .jpg")
-        count = lines.numbers(lines.take(), 1)[0]
-        if count < 0 or count != int(count):
-            raise ArchiveError(f"{lines.place}: {count:g}; accepted is a whole number of boxes")
-        rows = [lines.numbers(lines.take(), 10) for _ in range(int(count) or 1)]
+        if not _is_name(picture):
+            raise ArchiveError(
+                f"{place}: {shown(picture)}; accepted is the name of a .jpg, or another of "
+                f"{', '.join(SUFFIXES)}"
+            )
+        picture = check_name(picture, place)
+        count = lines.count("boxes")
+        zeros = not count and bool(lines) and not _is_name(lines.next)
+        rows = [lines.pixels(lines.take(), 10) for _ in range(count or zeros)]
         table = np.array(rows if count else np.zeros((0, 10)), np.float64)
         boxes = np.concatenate([table[:, :2], table[:, :2] + table[:, 2:4]], axis=1)
         attributes = table[:, 4:].astype(np.int64)
@@ -68,6 +83,8 @@ def parse_annotations(name: str, text: str) -> list[Annotation]:
                 f"{table[row, 4 + column]:g}; accepted is 0 to {limits[column] - 1}"
             )
         found.append(Annotation(picture, boxes.astype(np.float32), attributes, place))
+    if not found:
+        raise ArchiveError(f"{name} is empty; accepted is one picture or more")
     return found
 
 
@@ -75,7 +92,13 @@ def parse_names(name: str, text: str) -> list[Annotation]:
     """Reads `wider_face_test_filelist.txt`, names of pictures whose faces are not published."""
     lines = Lines(name, text)
     boxes, attributes = np.zeros((0, 4), np.float32), np.zeros((0, 6), np.int64)
-    return [Annotation(picture, boxes, attributes, lines.place) for picture in lines]
+    found = [
+        Annotation(check_name(picture, lines.place), boxes, attributes, lines.place)
+        for picture in lines
+    ]
+    if not found:
+        raise ArchiveError(f"{name} is empty; accepted is one picture or more")
+    return found
 
 
 def read_annotations(folder: pathlib.Path, split: str) -> list[Annotation]:
@@ -84,15 +107,16 @@ def read_annotations(folder: pathlib.Path, split: str) -> list[Annotation]:
     file = "test_filelist" if split == "test" else f"{split}_bbx_gt"
     member = f"wider_face_split/wider_face_{file}.txt"
     archive = PictureArchive(path)
-    text = archive.read(member, named_by="WIDER FACE's layout").decode()
+    content = archive.read(member, named_by="WIDER FACE's layout")
     archive.close()
-    return (parse_names if split == "test" else parse_annotations)(f"{path}: {member}", text)
+    name = f"{path}: {member}"
+    parse = parse_names if split == "test" else parse_annotations
+    return parse(name, decode_text(content, name))
 
 
-class WiderFaceArchives(tfds.core.GeneratorBasedBuilder):
+class WiderFaceArchives(ArchiveBuilder):
     """WIDER FACE from its archives (not named as the stock builder, which it would shadow)."""
 
-    VERSION = tfds.core.Version("1.0.0")
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"Put {', '.join(NEEDED)} into the manual folder."
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -113,7 +137,7 @@ class WiderFaceArchives(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager) -> dict[str, Iterator]:
-        folder = require(dl_manager.manual_dir, NEEDED)
+        folder = require(self.manual, NEEDED)
         splits = {"train": "train", "validation": "val"}
         if any((folder / name).exists() for name in ("WIDER_test.zip", "WIDER_test")):
             splits["test"] = "test"
@@ -124,20 +148,24 @@ class WiderFaceArchives(tfds.core.GeneratorBasedBuilder):
         root = f"WIDER_{split}"
         path = folder / f"{root}.zip"
         unpacked = not path.exists()
-        archive = PictureArchive(folder / root if unpacked else path)
-        for number, one in enumerate(annotations):
-            member = f"images/{one.name}" if unpacked else f"{root}/images/{one.name}"
+        archive = PictureArchive(folder / root / "images" if unpacked else path)
+        named = [
+            Named((number, one), one.name if unpacked else f"{root}/images/{one.name}", one.place)
+            for number, one in enumerate(annotations)
+        ]
+        for ((number, one), _, place), encoded, shape in self.checks.pictures(archive, named):
+            invalid = one.attributes[:, ATTRIBUTES.index("invalid")]
+            about = f"the boxes of {one.name}, which {place} names,"
+            if self.checks.turned(one.boxes[invalid == 0], shape, about):
+                continue
+            far = (invalid == 0) & (share_inside(one.boxes, shape.shown) < INSIDE)
+            invalid[far] = 1
+            what = "boxes outside their picture, marked as ones to ignore"
+            self.checks.count(what, f"of {one.name}, {place}", int(far.sum()))
             columns = dict(zip(ATTRIBUTES, one.attributes.T, strict=True))
             faces = [
                 {"bbox": box, **{name: int(column[row]) for name, column in columns.items()}}
                 for row, box in enumerate(one.boxes)
             ]
-            yield (
-                number,
-                {
-                    "image": archive.read(member, named_by=one.place),
-                    "image/filename": one.name,
-                    "faces": faces,
-                },
-            )
+            yield number, {"image": encoded, "image/filename": one.name, "faces": faces}
         archive.close()

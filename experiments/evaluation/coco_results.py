@@ -3,9 +3,12 @@
 import json
 import math
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
+
+from data.archives import check_name
+from data.lines import read_text
 
 
 def read_results(
@@ -13,24 +16,33 @@ def read_results(
 ) -> list[np.ndarray]:
     """Boxes float64 [n, 5] (x, y, width, height, score) of each of `names`, of COCO's results.
 
-    A picture without an entry has none: the format cannot say so otherwise.
+    A picture without an entry has none: the format cannot say so otherwise. The annotations are
+    ones that `data.datasets.labelled` has read.
 
     Raises:
         ValueError: naming the entry that is malformed or of an unknown picture.
     """
-    images = json.loads(pathlib.Path(annotations).read_text(encoding="utf-8"))["images"]
+    images = json.loads(read_text(annotations))["images"]
     rows = {image["id"]: [] for image in images}
-    for number, entry in enumerate(json.loads(pathlib.Path(source).read_text(encoding="utf-8"))):
+    try:
+        entries = json.loads(read_text(source))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"{source} is no JSON: {error}") from error
+    if not isinstance(entries, list):
+        raise ValueError(f"{source}: accepted is COCO's list of results")
+    for number, entry in enumerate(entries):
         place = f"{source}, entry {number}"
         try:
-            values = [*map(float, entry["bbox"]), float(entry["score"])]
+            values = [*map(float, list(entry["bbox"])), float(entry["score"])]
             image = entry["image_id"]
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, OverflowError, TypeError, ValueError):
             raise ValueError(f"{place}: accepted are image_id, a bbox of 4 and a score") from None
         if len(values) != 5 or not all(map(math.isfinite, values)):
             raise ValueError(f"{place}: {values}; accepted are a bbox of 4 and a score, finite")
-        if image not in rows:
+        if not isinstance(image, Hashable) or image not in rows:
             raise ValueError(f"{place}: no image has the id {image!r}")
         rows[image].append(values)
-    by_name = {image["file_name"]: rows[image["id"]] for image in images}
+    by_name = {
+        check_name(image["file_name"], str(annotations)): rows[image["id"]] for image in images
+    }
     return [np.array(by_name[name], np.float64).reshape(-1, 5) for name in names]

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image
 
-from data.records import Picture
-from mtcnn_jax import read_image
+from data.records import Picture, read_pixels
 
 Corruption = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """From a picture uint8 [h, w, 3] and boxes [m, 4] to both as they are after it."""
@@ -85,7 +84,7 @@ class Corrupted(Sequence):
 
     def __getitem__(self, index: int) -> Picture:
         picture = self._pictures[index]
-        image, boxes = self._corrupt(read_image(picture.encoded), picture.boxes)
+        image, boxes = self._corrupt(read_pixels(picture), picture.boxes)
         file = io.BytesIO()
         Image.fromarray(image).save(file, "BMP")  # Nothing is lost, and little time.
         unknown = np.full_like(picture.landmarks, np.nan)

@@ -17,7 +17,7 @@ import numpy as np
 import tqdm
 
 import mtcnn_jax as mj
-from data.records import Picture
+from data.records import Picture, read_pixels
 from experiments.evaluation.protocols.average_precision import iou
 from mtcnn_jax.cascade.stages import Params
 from mtcnn_jax.networks.layers import INPUT_SIZE
@@ -118,7 +118,7 @@ def look(
     params: Params, pictures: Sequence[Picture], config: mj.DetectConfig, *, stages: bool
 ) -> list[Found]:
     """Detects the faces of some pictures together; see `detect_pictures`."""
-    images = [_read(picture) for picture in pictures]
+    images = [read_pixels(picture) for picture in pictures]
     start = time.perf_counter()
     run = mj.detect_stages if stages else mj.detect_batch
     results = run(params, images, config)
@@ -138,13 +138,6 @@ def look(
         size = (height, width)
         found.append(Found(picture.name, size, *result, windows, overlaps, seconds))
     return found
-
-
-def _read(picture: Picture) -> np.ndarray:
-    try:
-        return mj.read_image(picture.encoded)
-    except ValueError as error:
-        raise ValueError(f"{picture.name}: {error}") from error
 
 
 def detect_pictures(

@@ -14,12 +14,22 @@ SMALLEST = 20
 """Height in pixels of the smallest faces in what no official protocol defines."""
 
 
+FOLDERS = {
+    "data_dir": "the prepared data sets, or of the pictures",
+    "truth_dir": "WIDER FACE's .mat files",
+    "aflw_dir": "AFLW",
+    "fddb_dir": "FDDB",
+}
+"""Of `Settings`, those that a benchmark may read, and what is in them."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """What to evaluate on, and how to look.
 
     Attributes:
-        data_dir: folder that the data sets were prepared in, or a benchmark's own folder.
+        data_dir: folder that the data sets were prepared in, or a benchmark's own folder; "" where
+            nothing in it is read.
         output: folder for the results.
         split: of WIDER FACE; "" for all pictures that the official files name (then only with
             predictions).
@@ -58,6 +68,19 @@ class Settings:
             raise ValueError(
                 f"curve_threshold is {self.curve_threshold}; accepted are scores from 0 to below 1"
             )
+
+    def folder(self, name: str) -> str:
+        """One of `FOLDERS`, for whoever reads it.
+
+        Raises:
+            ValueError: if it is not given.
+        """
+        if not getattr(self, name):
+            other = "" if name == "data_dir" else ", nor --data_dir"
+            raise ValueError(
+                f"--{name} is not given{other}; accepted is the folder of {FOLDERS[name]}"
+            )
+        return getattr(self, name)
 
     def config(self, *, curve: bool) -> mj.DetectConfig:
         """How to look, for a curve or not."""

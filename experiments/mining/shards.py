@@ -23,7 +23,7 @@ from data.batches import gather
 from data.samples import concatenate, load_samples, merge_samples, save_samples
 from experiments.mining.buckets import stages_by_bucket
 from experiments.mining.config import MineConfig
-from mtcnn_jax import DetectConfig, read_image
+from mtcnn_jax import DetectConfig
 from mtcnn_jax.networks.layers import INPUT_SIZE
 from mtcnn_jax.runtime import spare_mappings
 from mtcnn_jax.training.inference import score
@@ -128,7 +128,7 @@ def mine_shard(
     # What JAX cuts on a CPU fills the machine by itself, and P-Net's shards go to processes.
     in_turn = stage == "pnet" or jax.default_backend() == "cpu"
     with ThreadPoolExecutor(1 if stage == "pnet" else os.cpu_count()) as pool:
-        images = list(pool.map(lambda picture: read_image(picture[1].encoded), pictures))
+        images = list(pool.map(lambda picture: records.read_pixels(picture[1]), pictures))
         proposed = proposals(stage, params, images, config)
         apply = map if in_turn else pool.map
         parts = list(apply(make, range(len(pictures))))

@@ -14,7 +14,7 @@ from experiments.training.config import TrainConfig
 from experiments.training.curves import save_curves
 from experiments.training.loop import fit
 from experiments.training.settings import make_config, parse_settings
-from mtcnn_jax import load_params, read_image, save_params
+from mtcnn_jax import load_params, save_params
 from mtcnn_jax.networks.layers import INPUT_SIZE
 
 SPLITS = ("train", "validation")
@@ -89,7 +89,7 @@ def train_all(values: Any) -> pathlib.Path:
         for split in SPLITS:
             records.read_pictures(dataset, split=split, data_dir=mining.data_dir)
     validation = records.read_pictures(mining.wider, split="validation", data_dir=mining.data_dir)
-    images = [read_image(picture.encoded) for picture in validation] if windows else []
+    images = [records.read_pixels(picture) for picture in validation] if windows else []
     weights = pathlib.Path(values.workdir) / "weights.npz"
     params: dict[str, Any] = {}
     for number, configs in enumerate(plan):

@@ -105,6 +105,16 @@ def test_preparing_again_changes_nothing(manual, tmp_path):
     assert times() == before
 
 
+def test_a_damaged_set_is_told_with_what_to_do(manual, tmp_path):
+    archives.write_wider(manual)
+    folder = prepare("wider_face", manual_dir=str(manual), data_dir=str(tmp_path / "data"))
+    path = tmp_path / "data" / "wider_face_archives" / "1.0.0" / "dataset_info.json"
+    assert str(path.parent) == folder
+    path.write_text(path.read_text()[:300])
+    with pytest.raises(ValueError, match="data/wider_face_archives is damaged: .*prepare it again"):
+        prepare("wider_face", manual_dir=str(manual), data_dir=str(tmp_path / "data"))
+
+
 def assert_nothing_is_left(folder):
     assert not [path for path in folder.rglob("*") if path.is_file()]
     with pytest.raises(FileNotFoundError, match="data.prepare"):

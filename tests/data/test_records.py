@@ -104,6 +104,25 @@ def test_another_file_format_is_refused_with_what_is_accepted(tmp_path):
         read_pictures("wider_face", split="train", data_dir=str(tmp_path))
 
 
+@pytest.mark.parametrize("change", ["cut", "empty", "gone", "noise"])
+@pytest.mark.parametrize(
+    "file", ["dataset_info.json", "features.json", "wider_face-train.array_record-00000-of-00001"]
+)
+def test_damaged_files_are_told_with_what_to_do(tmp_path, file, change):
+    as_stock(DrawnWider, "wider_face", tmp_path)
+    path = tmp_path / "wider_face" / "0.1.0" / file
+    content = path.read_bytes()
+    if change == "gone":
+        path.unlink()
+    else:
+        noise = bytes(255 - byte for byte in content[:2000]) + content[2000:]
+        path.write_bytes(
+            {"cut": content[: len(content) // 2], "empty": b"", "noise": noise}[change]
+        )
+    with pytest.raises(ValueError, match="wider_face/0.1.0 is damaged: .*and prepare it again"):
+        list(read_pictures("wider_face", split="train", data_dir=str(tmp_path)))
+
+
 def test_pictures_are_counted_indexed_and_walked_through(tmp_path):
     as_stock(DrawnWider, "wider_face", tmp_path)
     pictures = read_pictures("wider_face", split="train", data_dir=str(tmp_path))

@@ -116,6 +116,25 @@ def test_stage_recall():
     assert stage_recall.summary(PICTURES[1:], FOUND[1:], smallest=20)["pnet"]["faces_left"] is None
 
 
+def parsed(*arguments):
+    """The command's flags, apart from absl's global ones."""
+    values = flags.FlagValues()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flags, "FLAGS", values)
+        for name in ("DEFINE_string", "DEFINE_list", "DEFINE_float"):
+            original = getattr(flags, name)
+            patch.setattr(
+                flags,
+                name,
+                lambda *args, original=original, **options: original(
+                    *args, **options, flag_values=values
+                ),
+            )
+        evaluate.define_flags()
+    values(["evaluate", *arguments])
+    return values
+
+
 class TestFlags:
     def test_weights(self):
         assert evaluate.parse_weights([]) == {"bundled": None}
@@ -135,22 +154,7 @@ class TestFlags:
                 evaluate.parse_benchmarks(wrong)
 
     def test_settings(self):
-        values = flags.FlagValues()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(flags, "FLAGS", values)
-            for name in ("DEFINE_string", "DEFINE_list", "DEFINE_float"):
-                original = getattr(flags, name)
-                patch.setattr(
-                    flags,
-                    name,
-                    lambda *args, original=original, **options: original(
-                        *args, **options, flag_values=values
-                    ),
-                )
-            evaluate.define_flags()
-        values(
-            ["evaluate", "--data_dir=d", "--output=o", "--fddb_dir=f", "--thresholds=0.5,0.6,0.7"]
-        )
+        values = parsed("--data_dir=d", "--output=o", "--fddb_dir=f", "--thresholds=0.5,0.6,0.7")
         settings = evaluate.read_settings(values)
         assert (settings.truth_dir, settings.aflw_dir, settings.fddb_dir) == ("d", "d", "f")
         assert settings.split == "validation"
@@ -161,6 +165,51 @@ class TestFlags:
         values.thresholds = ["0.5", "x"]
         with pytest.raises(ValueError, match="--thresholds=0.5,x; accepted: three"):
             evaluate.read_settings(values)
+
+    @pytest.mark.parametrize(
+        ("arguments", "benchmark"),
+        [
+            (["--truth_dir=.", "--predictions=p"], "wider_face"),
+            (["--annotations=labels.txt", "--predictions=p"], "labelled"),
+            (["--fddb_dir=.", "--predictions=p"], "fddb"),
+            (["--aflw_dir=.", "--predictions=p"], "aflw"),
+        ],
+    )
+    def test_no_data_dir_where_it_is_not_read(self, tmp_path, monkeypatch, arguments, benchmark):
+        """Each gets as far as its own files."""
+        (tmp_path / "labels.txt").write_text("a.jpg\n1\n1 2 30 40 0 0 0 0 0 0\n")
+        monkeypatch.chdir(tmp_path)
+        settings = evaluate.read_settings(parsed("--output=out", *arguments))
+        missing = {
+            "wider_face": "wider_face_val.mat",
+            "labelled": "no such folder or archive: p",
+            "fddb": "no annotations of FDDB",
+            "aflw": "aflw.sqlite",
+        }
+        with pytest.raises(FileNotFoundError, match=missing[benchmark]):
+            evaluate.score_predictions(settings, [benchmark], "p")
+
+    @pytest.mark.parametrize(
+        ("arguments", "benchmark", "named"),
+        [
+            ([], "wider_face", "data_dir"),
+            (["--predictions=p"], "wider_face", "truth_dir"),
+            (["--predictions=p", "--truth_dir=t", "--split=validation"], "wider_face", "data_dir"),
+            (["--predictions=p"], "celeb_a", "data_dir"),
+            (["--predictions=p"], "aflw", "aflw_dir"),
+            (["--predictions=p"], "fddb", "fddb_dir"),
+            ([], "labelled", "data_dir"),
+            (["--annotations=labels.txt"], "robustness", "data_dir"),
+        ],
+    )
+    def test_a_folder_that_is_read_is_asked_for(self, tmp_path, arguments, benchmark, named):
+        values = parsed(f"--output={tmp_path}", *arguments)
+        settings = evaluate.read_settings(values)
+        with pytest.raises(ValueError, match=f"^--{named} is not given.*; accepted is the"):
+            if values.predictions:
+                evaluate.score_predictions(settings, [benchmark], "p")
+            else:
+                registry.BENCHMARKS[benchmark].open_data(settings)
 
     def test_settings_are_checked(self):
         with pytest.raises(ValueError, match="thresholds"):

@@ -10,15 +10,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
+from data.archives import inside
 from data.datasets import fddb as dataset
+from data.lines import Lines, read_text
 from experiments.evaluation.detections import detect_pictures
 from experiments.evaluation.protocols import fddb as protocol
 from experiments.evaluation.protocols.fddb import Region, Roc
 from experiments.evaluation.protocols.wider_predictions import log_odds
 from experiments.evaluation.settings import Result, Settings
 from mtcnn_jax.cascade.stages import Params
+from mtcnn_jax.images import read_shape
 
 LONGEST = 450
 """Longest side of FDDB's pictures: what regions are clipped to where the pictures are not there."""
@@ -67,14 +69,11 @@ def as_region(row: np.ndarray, size: tuple[int, int]) -> Region:
 
 def sizes(settings: Settings, names: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
     """Height and width of each picture; a square of `LONGEST` without the pictures."""
-    root = pathlib.Path(settings.fddb_dir) / dataset.PICTURES
+    root = pathlib.Path(settings.folder("fddb_dir")) / dataset.PICTURES
     if not root.is_dir():
         return dict.fromkeys(names, (LONGEST, LONGEST))
-    found = {}
-    for name in names:
-        with Image.open(root / f"{name}.jpg") as image:
-            found[name] = image.size[::-1]
-    return found
+    paths = {name: inside(root, f"{name}.jpg", "FDDB's annotation") for name in names}
+    return {name: read_shape(path).shown for name, path in paths.items()}
 
 
 def score(
@@ -133,8 +132,8 @@ def read_published(folder: str | pathlib.Path) -> dict[str, dict[str, np.ndarray
     curves: dict[str, dict[str, np.ndarray]] = {}
     for ending, kind, columns in (("DiscROC", "discrete", 3), ("ContROC", "continuous", 2)):
         for path in sorted(pathlib.Path(folder).glob(f"*{ending}.txt")):
-            lines = dataset.Lines(str(path), path.read_text(encoding="utf-8"))
-            rows = np.array([lines.numbers(line, columns) for line in lines])
+            lines = Lines(str(path), read_text(path))
+            rows = np.array([lines.numbers(line, columns) for line in lines]).reshape(-1, columns)
             name = path.stem.removesuffix(ending).rstrip("_-")
             curves.setdefault(name, {})[kind] = rows
     if not curves:
@@ -152,14 +151,14 @@ def published_summary(curves: Mapping[str, np.ndarray]) -> dict[str, dict[str, f
 
 def from_predictions(settings: Settings, source: str | pathlib.Path) -> Result:
     """Scores detections made elsewhere."""
-    labels = dataset.read_labels(settings.fddb_dir)
+    labels = dataset.read_labels(settings.folder("fddb_dir"))
     return score(settings, labels, read_detections(source, labels.ellipses))
 
 
 def open_data(settings: Settings) -> tuple[dataset.Labels, dataset.Pictures]:
     """FDDB's annotations and pictures."""
-    labels = dataset.read_labels(settings.fddb_dir)
-    return labels, dataset.Pictures(settings.fddb_dir, list(labels.ellipses))
+    labels = dataset.read_labels(settings.folder("fddb_dir"))
+    return labels, dataset.Pictures(settings.folder("fddb_dir"), list(labels.ellipses))
 
 
 def run(settings: Settings, name: str, params: Params) -> Result:

@@ -46,10 +46,11 @@ SHOWN = 48
 
 def open_pictures(settings: Settings) -> Sequence[Picture]:
     """The labelled folder, or WIDER FACE as prepared where no annotations are named."""
+    folder = settings.folder("data_dir")
     if settings.annotations:
-        return labelled.Pictures(settings.data_dir, settings.annotations)
+        return labelled.Pictures(folder, settings.annotations)
     return records.read_pictures(
-        "wider_face", split=settings.split or "validation", data_dir=settings.data_dir
+        "wider_face", split=settings.split or "validation", data_dir=folder
     )
 
 
@@ -224,9 +225,13 @@ def run(settings: Settings, name: str, params: Params) -> Result:
 def from_predictions(settings: Settings, source: str | pathlib.Path) -> Result:
     """Scores boxes made elsewhere, in WIDER FACE's text format or as COCO's JSON of results.
 
-    All of them count for recall and false positives: no threshold is known.
+    All of them count for recall and false positives: no threshold is known. Of a labelled folder
+    the labels alone are read.
     """
-    pictures = [picture._replace(encoded=b"") for picture in open_pictures(settings)]
+    if settings.annotations:
+        pictures = [one.picture() for one in labelled.read_labels(settings.annotations)]
+    else:
+        pictures = [picture._replace(encoded=b"") for picture in open_pictures(settings)]
     names = stems(pictures)
     if str(source).endswith(".json"):
         if not settings.annotations.endswith(".json"):

@@ -7,7 +7,6 @@ numbers says that the face was not found; where a picture has several labelled f
 NAME#0, NAME#1 and so on.
 """
 
-import math
 import pathlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -15,8 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data import records
-from data.archives import Lines
+from data.archives import check_name, shown
 from data.datasets import aflw
+from data.lines import Lines, read_text
 from data.records import Picture
 from experiments.evaluation.detections import detect_pictures
 from experiments.evaluation.protocols import landmark_error
@@ -80,19 +80,18 @@ def read_landmarks(source: str | pathlib.Path, names: Sequence[str]) -> list[np.
             that was named before; or if a picture has no line.
     """
     path = pathlib.Path(source)
-    lines = Lines(str(path), path.read_text(encoding="utf-8"))
-    count = int(lines.numbers(lines.take(), 1)[0])
+    lines = Lines(str(path), read_text(path))
+    count = lines.count("rows")
     lines.take()
     allowed, found = set(names), {}
     for line in lines:
-        name, _, rest = line.partition(" ")
+        name, rest = lines.split_name(line)
+        name = check_name(name, lines.place)
         if name not in allowed:
             raise ValueError(f"{lines.place}: {name} is no picture of the ground truth")
         if name in found:
             raise ValueError(f"{lines.place}: {name} was there already")
-        values = lines.numbers(rest, 10) if rest.strip() else []
-        if not all(map(math.isfinite, values)):
-            raise ValueError(f"{lines.place}: {rest!r}; accepted are finite numbers")
+        values = lines.numbers(rest, 10) if rest else []
         found[name] = np.array(values).reshape(-1, 5, 2)
     missing = [name for name in names if name not in found]
     if missing:
@@ -157,15 +156,15 @@ def _predicted(source: str | pathlib.Path, pictures: Sequence[Picture]) -> Measu
     return measure(faces, [points[0] if len(points) else None for points in found])
 
 
-def _read_identities(path: str | pathlib.Path) -> dict[str, str]:
+def read_identities(path: str | pathlib.Path) -> dict[str, str]:
     """Person of each picture, from CelebA's identity_CelebA.txt."""
     people = {}
-    lines = Lines(str(path), pathlib.Path(path).read_text(encoding="utf-8"))
+    lines = Lines(str(path), read_text(path))
     for line in lines:
         parts = line.split()
         if len(parts) != 2:
-            raise ValueError(f"{lines.place}: {line!r}; accepted: a picture and a person")
-        people[parts[0]] = parts[1]
+            raise ValueError(f"{lines.place}: {shown(line)}; accepted: a picture and a person")
+        people[check_name(parts[0], lines.place)] = parts[1]
     return people
 
 
@@ -191,18 +190,18 @@ def by_person(names: Sequence[str], errors: Errors, people: dict[str, str]) -> d
 
 
 def _celeb_pictures(settings: Settings, split: str) -> records.Pictures:
-    return records.read_pictures("celeb_a_wild", split=split, data_dir=settings.data_dir)
+    return records.read_pictures("celeb_a_wild", split=split, data_dir=settings.folder("data_dir"))
 
 
 def open_celeb_a(settings: Settings) -> tuple[dict[str, records.Pictures], dict[str, str]]:
     """The pictures of both partitions, and the person of each where identities are given."""
-    people = _read_identities(settings.identities) if settings.identities else {}
+    people = read_identities(settings.identities) if settings.identities else {}
     return {split: _celeb_pictures(settings, split) for split in PARTITIONS}, people
 
 
 def open_aflw(settings: Settings) -> aflw.Pictures:
     """AFLW's pictures."""
-    return aflw.Pictures(settings.aflw_dir)
+    return aflw.Pictures(settings.folder("aflw_dir"))
 
 
 def run_celeb_a(settings: Settings, name: str, params: Params) -> Result:

@@ -79,8 +79,10 @@ def open_data(
     settings: Settings,
 ) -> tuple[records.Pictures, dict[str, protocol.Truth], list[str]]:
     """A prepared split's pictures, the official faces, and the names that both have."""
-    pictures = records.read_pictures("wider_face", split=settings.split, data_dir=settings.data_dir)
-    truth = protocol.read_truth(settings.truth_dir)
+    pictures = records.read_pictures(
+        "wider_face", split=settings.split, data_dir=settings.folder("data_dir")
+    )
+    truth = protocol.read_truth(settings.folder("truth_dir"))
     return pictures, truth, official_names(settings, pictures, truth)
 
 
@@ -93,7 +95,7 @@ def from_predictions(settings: Settings, source: str | pathlib.Path) -> Result:
         pictures, truth, names = open_data(settings)
         known = [*truth, *map(stem, pictures)]
     else:
-        truth = protocol.read_truth(settings.truth_dir)
+        truth = protocol.read_truth(settings.folder("truth_dir"))
         names, known = list(truth), []
     predictions = wider_predictions.read_predictions(source, names, known=known)
     return score(predictions, truth, names)

@@ -46,11 +46,19 @@ class Roc(NamedTuple):
     false_positives: np.ndarray
 
 
-def _clipped(row: int, column: int, mask: np.ndarray, size: tuple[int, int] | None) -> Region:
-    """Without the part outside a picture of `size`; where that is not known, left of or above 0."""
-    height, width = size or (row + mask.shape[0], column + mask.shape[1])
-    mask = mask[max(0, -row) : max(0, height - row), max(0, -column) : max(0, width - column)]
-    return Region(max(row, 0), max(column, 0), mask)
+def _shown(
+    low: np.ndarray, high: np.ndarray, size: tuple[int, int] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The columns and the rows from `low` to `high` (x, y), both included, in a picture of `size`.
+
+    Where that is not known, those from 0 up. No more is made, however far a region goes.
+    """
+    last = high if size is None else np.minimum(high, np.array(size[::-1]) - 1)
+    columns, rows = (
+        np.arange(start, stop + 1)
+        for start, stop in np.stack([np.maximum(low, 0), last], axis=1).astype(int)
+    )
+    return columns, rows
 
 
 def ellipse(
@@ -77,23 +85,24 @@ def ellipse(
     along = np.array([np.cos(turn), np.sin(turn)])
     across = np.array([-along[1], along[0]])
     reach = np.ceil(np.hypot(radii[0] * along, radii[1] * across)).astype(int)
-    columns, rows = (np.arange(-length, length + 1) for length in reach)
-    rows = rows[:, None]
+    middle = np.rint([x, y]).astype(int)
+    columns, rows = _shown(middle - reach, middle + reach, size)
+    right, down = columns - middle[0], rows[:, None] - middle[1]
     # A radius of zero leaves a line, as wide as a pixel.
     first, second = np.maximum(radii, 0.5)
-    mask = ((columns * along[0] + rows * along[1]) / first) ** 2 + (
-        (columns * across[0] + rows * across[1]) / second
+    mask = ((right * along[0] + down * along[1]) / first) ** 2 + (
+        (right * across[0] + down * across[1]) / second
     ) ** 2 <= 1
-    return _clipped(int(np.rint(y)) - reach[1], int(np.rint(x)) - reach[0], mask, size)
+    return Region(*np.maximum(middle - reach, 0)[::-1].tolist(), mask)
 
 
 def rectangle(
     x: float, y: float, width: float, height: float, *, size: tuple[int, int] | None = None
 ) -> Region:
     """The pixels of a rectangle, both rounded corners included."""
-    left, top = int(np.rint(x)), int(np.rint(y))
-    sides = (int(np.rint(y + height)) - top + 1, int(np.rint(x + width)) - left + 1)
-    return _clipped(top, left, np.ones(np.maximum(sides, 0), bool), size)
+    low = np.rint([x, y]).astype(int)
+    columns, rows = _shown(low, np.rint([x + width, y + height]).astype(int), size)
+    return Region(*np.maximum(low, 0)[::-1].tolist(), np.ones((len(rows), len(columns)), bool))
 
 
 def overlap(a: Region, b: Region) -> float:

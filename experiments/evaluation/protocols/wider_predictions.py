@@ -11,10 +11,12 @@ One file for each picture, EVENT/NAME.txt in a folder or a ZIP archive:
 import math
 import os
 import pathlib
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
+
+from data.archives import PictureArchive, check_name, shown
+from data.lines import decode_text, read_text
 
 
 def log_odds(scores: np.ndarray) -> np.ndarray:
@@ -35,8 +37,12 @@ def write_predictions(folder: str | os.PathLike, predictions: Mapping[str, np.nd
         folder: made where it is missing.
         predictions: for each picture's name (without ".jpg") float [n, 5]: x, y, width, height,
             score. Empty arrays are written too: they say that nothing was found.
+
+    Raises:
+        ValueError: if a name leads out of the folder.
     """
     for name, boxes in predictions.items():
+        name = check_name(name, "the predictions")
         path = pathlib.Path(folder) / f"{name}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         rows = [" ".join(f"{value:.9g}" for value in row) for row in np.asarray(boxes, np.float64)]
@@ -47,15 +53,17 @@ def _texts(source: pathlib.Path) -> Iterator[tuple[str, str, str]]:
     """Name, place and text of every .txt in a folder or archive."""
     if source.is_dir():
         for path in sorted(source.rglob("*.txt")):
-            yield path.relative_to(source).as_posix(), str(path), path.read_text(encoding="utf-8")
+            yield path.relative_to(source).as_posix(), str(path), read_text(path)
     elif source.is_file():
+        archive = PictureArchive(source)
         try:
-            with zipfile.ZipFile(source) as archive:
-                for name in sorted(archive.namelist()):
-                    if name.endswith(".txt"):
-                        yield name, f"{source}: {name}", archive.read(name).decode()
-        except zipfile.BadZipFile as error:
-            raise ValueError(f"{source}: {error}; accepted: a ZIP archive or a folder") from error
+            for name in archive.names:
+                if name.endswith(".txt"):
+                    place = f"{source}: {name}"
+                    content = archive.read(name, named_by="its own list")
+                    yield name, place, decode_text(content, place)
+        finally:
+            archive.close()
     else:
         raise FileNotFoundError(f"no such folder or archive: {source}")
 
@@ -70,7 +78,7 @@ def parse(text: str, place: str) -> np.ndarray:
     try:
         count = int(lines[1])
     except (IndexError, ValueError):
-        found = repr(lines[1]) if len(lines) > 1 else "the end of the file"
+        found = shown(lines[1]) if len(lines) > 1 else "the end of the file"
         raise ValueError(f"{place}, line 2: {found}; accepted is the number of boxes") from None
     if count != len(lines) - 2:
         raise ValueError(f"{place}, line 2: {count}; there are {len(lines) - 2} lines of boxes")
@@ -82,8 +90,8 @@ def parse(text: str, place: str) -> np.ndarray:
             values = []
         if len(values) != 5 or not all(map(math.isfinite, values)):
             raise ValueError(
-                f"{place}, line {row + 3}: {line!r}; accepted are 5 finite numbers: x, y, width, "
-                "height, score"
+                f"{place}, line {row + 3}: {shown(line)}; accepted are 5 finite numbers: x, y, "
+                "width, height, score"
             )
         boxes[row] = values
     return boxes

@@ -42,6 +42,13 @@ def write(folder, *, point_of=2, file="b.jpg"):
         (folder / "flickr" / name).write_bytes(jpeg(seed=number))
 
 
+def change(folder, statement, values=()):
+    """Changes what `write` wrote."""
+    with sqlite3.connect(folder / "aflw.sqlite") as db:
+        db.execute(statement, values)
+    db.close()
+
+
 def test_pictures(tmp_path):
     write(tmp_path)
     first, second = pictures = aflw.Pictures(tmp_path)

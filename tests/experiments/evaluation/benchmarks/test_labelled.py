@@ -159,6 +159,17 @@ class TestRun:
         again = benchmark.from_predictions(settings, written).values
         assert again["ap_0.5"] == values["ap_0.5"] and again["recall"] == 0.5
 
+    @pytest.mark.parametrize("name", ["labels.json", "labels.txt"])
+    def test_predictions_of_a_folder_want_its_labels_alone(self, tmp_path, name):
+        (tmp_path / "labels.json").write_text(json.dumps(COCO))
+        (tmp_path / "labels.txt").write_text("a.jpg\n1\n10 12 20 24 0 0 0 0 0 0\ns/b.PNG\n0\n")
+        for one, text in (("a", "a\n1\n10 12 20 24 0.9\n"), ("s/b", "b\n0\n")):
+            (tmp_path / "found" / one).parent.mkdir(exist_ok=True, parents=True)
+            (tmp_path / "found" / f"{one}.txt").write_text(text)
+        settings = Settings("", str(tmp_path / "out"), annotations=str(tmp_path / name))
+        values = benchmark.from_predictions(settings, tmp_path / "found").values
+        assert values["pictures"] == 2 and values["recall"] == (0.5 if "json" in name else 1)
+
     def test_coco_results(self, settings, tmp_path):
         entries = [{"image_id": 9, "bbox": [0, 0, 20, 40], "score": 0.4}]
         (tmp_path / "found.json").write_text(json.dumps(entries))
