@@ -54,15 +54,15 @@ class Checks:
         self._first: dict[str, str] = {}
 
     def count(self, what: str, first: str, number: int = 1) -> None:
-        """Counts `number` of something that was left out; `first` says which, should it be."""
+        """Counts `number` of something left out; `first` says which, if it is the first."""
         if number:
             self._counts[what] += number
             self._first.setdefault(what, first)
 
     def report(self) -> list[str]:
         """A line for each thing that was counted."""
-        return [f"{what}: {number}, the first {self._first[what]}" for what, number in
-                self._counts.items()]  # fmt: skip
+        counts = self._counts.items()
+        return [f"{what}: {number}, the first {self._first[what]}" for what, number in counts]
 
     def broken(self, error: PictureError) -> None:
         """Counts a broken picture.
