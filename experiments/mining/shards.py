@@ -4,15 +4,13 @@ A run that was interrupted goes on with the first shard that is missing, and eac
 randomness follows from the seed and its number, so both give the same samples.
 """
 
-import contextlib
 import dataclasses
 import functools
-import multiprocessing
 import os
 import pathlib
 import shutil
 import warnings
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import numpy as np
@@ -23,6 +21,7 @@ from data.batches import gather
 from data.samples import concatenate, load_samples, merge_samples, save_samples
 from experiments.mining.buckets import stages_by_bucket
 from experiments.mining.config import MineConfig
+from experiments.mining.processes import call_in_processes
 from mtcnn_jax import DetectConfig, read_image
 from mtcnn_jax.networks.layers import INPUT_SIZE
 from mtcnn_jax.runtime import spare_mappings
@@ -170,7 +169,9 @@ class Shard:
     def mine(self, stage: str, config: MineConfig, pictures, params=None, judge=None) -> None:
         """Makes and saves the samples; see `mine_stage` for the arguments."""
         numbered = [(self.first + index, pictures[index]) for index in self.members]
-        save_samples(self.path, mine_shard(stage, params, numbered, config, judge), {})
+        samples = mine_shard(stage, params, numbered, config, judge)
+        # One may have come meanwhile from a process of a run that was killed.
+        save_samples(self.path, samples, {}, replace=True)
         spare_mappings()
 
 
@@ -218,17 +219,11 @@ def mine_stage(
     # long as one.
     alone = stage == "pnet" and judge is None
     workers = min(os.cpu_count() or 1, len(left)) if alone else 1
-    with contextlib.ExitStack() as stack:
-        bar = tqdm.tqdm(desc=f"{stage} {split}", total=len(shards), unit="shard")
-        stack.enter_context(bar).update(len(shards) - len(left))
+    with tqdm.tqdm(desc=f"{stage} {split}", total=len(shards), unit="shard") as bar:
+        bar.update(len(shards) - len(left))
         if workers > 1:
-            context = multiprocessing.get_context("spawn")
-            pool = ProcessPoolExecutor(workers, mp_context=context)
-            stack.callback(pool.shutdown, cancel_futures=True)
-            running = [pool.submit(_mine_alone, shard, stage, config) for shard in left]
-            for future in as_completed(running):
-                future.result()
-                bar.update()
+            calls = [(shard, stage, config) for shard in left]
+            call_in_processes(_mine_alone, calls, workers=workers, done=bar.update)
         else:
             for shard in left:
                 shard.mine(stage, config, opened[shard.dataset], params, judge)

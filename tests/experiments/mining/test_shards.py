@@ -257,6 +257,22 @@ class TestStage:
         assert mine_stage(CONFIG, "rnet", {}, tmp_path / "broken") == broken
         assert {path: path.stat().st_mtime_ns for path in broken.iterdir()} == times
 
+    def test_a_shard_that_another_run_leaves_meanwhile_is_replaced(self, tmp_path, monkeypatch):
+        shard, path = shards.mine_shard, tmp_path / "late.shards" / "wider_face-000002"
+
+        def beside(*arguments):
+            path.mkdir(exist_ok=True)
+            (path / "patches.npy").write_bytes(b"half")
+            return shard(*arguments)
+
+        whole = mine_stage(CONFIG, "rnet", {}, tmp_path / "whole")
+        with monkeypatch.context() as patch:
+            patch.setattr(shards, "mine_shard", beside)
+            config = dataclasses.replace(CONFIG, limit=4, celeb="")
+            late = load_samples(mine_stage(config, "rnet", {}, tmp_path / "late"))
+        for one, two in zip(late, load_samples(whole), strict=True):
+            np.testing.assert_array_equal(one, two[: len(one)])
+
     def test_all_kinds_are_there_and_the_file_says_how_they_were_made(self, tmp_path):
         config = dataclasses.replace(CONFIG, limit=3)
         folder = mine_stage(config, "pnet", {}, tmp_path / "pnet" / "train")
