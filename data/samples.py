@@ -12,7 +12,6 @@ import shutil
 import tempfile
 import tokenize
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -28,7 +27,6 @@ __all__ = [
     "concatenate",
     "load_samples",
     "merge_samples",
-    "read_info",
     "save_samples",
 ]
 
@@ -171,25 +169,6 @@ def load_samples(folder: str | os.PathLike[str]) -> Samples:
     samples = Samples(*arrays)
     check_samples(samples, str(folder))
     return samples
-
-
-def read_info(folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """What `samples.json` of a folder holds.
-
-    Raises:
-        FileNotFoundError: if it is missing.
-        ValueError: if it is not what `save_samples` writes.
-    """
-    path = pathlib.Path(folder) / "samples.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; accepted is a folder that was finished")
-    try:
-        info = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
-        info = None
-    if not isinstance(info, dict):
-        raise ValueError(f"{path} is no whole JSON object; accepted is what mining wrote")
-    return info
 
 
 def _open(path: pathlib.Path, *, mapped: bool) -> np.ndarray:

@@ -6,6 +6,7 @@ Where data lie is no part of it: a folder may be moved.
 import dataclasses
 import hashlib
 import json
+import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -78,6 +79,24 @@ def origin_of_samples(
         "judge": None if judge is None else digests_of_weights({stage: judge})[stage],
         "pictures": {name: digest_of_pictures(found) for name, found in pictures.items()},
     }
+
+
+def read_origin(path: pathlib.Path) -> dict[str, Any]:
+    """What a JSON file tells of the work beside it.
+
+    Raises:
+        FileNotFoundError: if it is missing.
+        ValueError: if it is no JSON object.
+    """
+    try:
+        told = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict):
+        raise ValueError(
+            f"{path} is no whole JSON object; accepted is the one written with the work"
+        )
+    return told
 
 
 def check_samples_are_of(place: object, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

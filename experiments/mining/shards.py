@@ -24,12 +24,11 @@ from data.samples import (
     concatenate,
     load_samples,
     merge_samples,
-    read_info,
     save_samples,
 )
 from experiments.mining.buckets import stages_by_bucket
 from experiments.mining.config import MineConfig
-from experiments.mining.origin import check_samples_are_of, origin_of_samples
+from experiments.mining.origin import check_samples_are_of, origin_of_samples, read_origin
 from experiments.mining.processes import call_in_processes
 from experiments.mining.windows import picture_windows
 from mtcnn_jax import DetectConfig, read_image
@@ -132,7 +131,7 @@ class Shard:
             return False
         try:
             load_samples(self.path)
-            before = read_info(self.path)
+            before = read_origin(self.path / "samples.json")
             if "stage" not in before:
                 raise ValueError(f"{self.path} does not tell what it was made of")
         except (FileNotFoundError, ValueError) as error:
@@ -198,7 +197,7 @@ def mine_stage(
         first += count
     origin = origin_of_samples(config, stage, split, params, judge, opened)
     if (output / "samples.json").exists():
-        check_samples_are_of(output, read_info(output), origin)
+        check_samples_are_of(output, read_origin(output / "samples.json"), origin)
         shutil.rmtree(folder, ignore_errors=True)  # Of a run that was killed after it merged them.
         return output
     check_empty(output)

@@ -11,6 +11,7 @@ from experiments.mining.origin import (
     differences,
     digest_of_pictures,
     digests_of_weights,
+    read_origin,
 )
 
 
@@ -67,3 +68,15 @@ def test_pictures_have_a_digest_of_their_number_and_of_some(tmp_path):
     assert len(looked_at) == LOOKED_AT and {0, 39} <= {*looked_at}
     moved = [*pictures[:-1], ("39.jpg", bytes([39]), np.ones(4))]
     assert digest_of_pictures(moved)["digest"] != found["digest"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"a": 1}{'])
+def test_a_broken_file_is_named(tmp_path, content):
+    path = tmp_path / "samples.json"
+    with pytest.raises(FileNotFoundError, match=r"samples.json"):
+        read_origin(path)
+    path.write_bytes(b'{"seed": 3}')
+    assert read_origin(path) == {"seed": 3}
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"samples.json is no whole JSON object; accepted is"):
+        read_origin(path)
