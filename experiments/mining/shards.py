@@ -9,7 +9,6 @@ import functools
 import os
 import pathlib
 import shutil
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import jax
@@ -26,7 +25,7 @@ from data.samples import (
     merge_samples,
     save_samples,
 )
-from experiments.mining.buckets import stages_by_bucket
+from experiments.mining.buckets import overflow_is_meant, stages_by_bucket
 from experiments.mining.config import MineConfig
 from experiments.mining.origin import check_samples_are_of, origin_of_samples, read_origin
 from experiments.mining.processes import call_in_processes
@@ -54,9 +53,7 @@ def proposals(stage: str, params, images: list[np.ndarray], config: MineConfig) 
         capacities=(16 * config.proposed, 2 * config.proposed, config.proposed),
         retries=0,
     )
-    with warnings.catch_warnings():
-        # That windows of low score are dropped is what `proposed` says.
-        warnings.filterwarnings("ignore", ".* went over the capacities ", UserWarning)
+    with overflow_is_meant():
         found = stages_by_bucket(params, images, looking, until=before)
     return [stages[before][:, :4] for stages in found]
 

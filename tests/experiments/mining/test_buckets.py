@@ -31,6 +31,19 @@ def test_each_bucket_is_looked_at_once_and_the_order_stays(side_by_side, monkeyp
     assert sorted(together) == [[(90, 160), (100, 150)], [(300, 200), (320, 320)]]
 
 
+def test_a_bar_shows_how_far_it_is_if_it_has_a_name(monkeypatch, capsys):
+    def stages(params, images, config, *, until, buckets):
+        return [{until: np.full((1, 5), image[0, 0, 0], np.float32)} for image in images]
+
+    monkeypatch.setattr(buckets, "detect_stages", stages)
+    images = [np.full((90, 160, 3), number, np.uint8) for number in range(40)]
+    for told in (None, "calibrating pnet"):
+        found = buckets.stages_by_bucket({}, images, DetectConfig(), until="pnet", told=told)
+        assert [int(left["pnet"][0, 0]) for left in found] == list(range(40))
+        shown = capsys.readouterr().err
+        assert ("calibrating pnet" in shown and "40/40" in shown) == (told is not None)
+
+
 @pytest.mark.parametrize(
     ("platform", "limit", "wanted"),
     [("cpu", 64 << 30, 1), ("gpu", 60 << 30, 10), ("gpu", 4 << 30, 1), ("gpu", None, 1)],
