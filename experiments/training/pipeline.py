@@ -13,7 +13,7 @@ from experiments.mining.shards import mine_stage, stages_before
 from experiments.training.config import TrainConfig
 from experiments.training.curves import save_curves
 from experiments.training.loop import fit
-from experiments.training.settings import make_config, parse_settings
+from experiments.training.settings import make_config, parse_settings, warmup_within
 from mtcnn_jax import load_params, read_image, save_params
 from mtcnn_jax.networks.layers import INPUT_SIZE
 
@@ -49,8 +49,9 @@ def plan_rounds(values: Any) -> list[list[TrainConfig]]:
     for number in range(2, values.rounds + 1):
         later = []
         for config, before in zip(first[1:], plan[-1][-2:], strict=True):
-            steps = round(config.recipe.steps * LATER_SHARE)
-            recipe = dataclasses.replace(config.recipe, steps=steps)
+            steps = max(1, round(config.recipe.steps * LATER_SHARE))
+            warmup = warmup_within(steps, config.recipe.warmup_steps, config.recipe.stage)
+            recipe = dataclasses.replace(config.recipe, steps=steps, warmup_steps=warmup)
             workdir, samples = f"{config.workdir}/round{number}", f"{config.samples}/round{number}"
             later.append(
                 dataclasses.replace(

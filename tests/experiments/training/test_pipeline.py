@@ -59,6 +59,15 @@ def test_the_whole_cascade_is_trained_in_rounds_and_goes_on_where_it_stopped(tmp
     assert times == {path: path.stat().st_mtime_ns for path in tmp_path.glob("samples/**/*.npy")}
 
 
+def test_later_rounds_shorten_their_warm_up_as_well(tmp_path):
+    values = flag_values(tmp_path, rounds=3, steps=["300"], warmup_steps=None)
+    plan = pipeline.plan_rounds(values)
+    found = [[(c.recipe.steps, c.recipe.warmup_steps) for c in configs] for configs in plan]
+    assert found == [[(300, 200)] * 3, [(150, 15)] * 2, [(150, 15)] * 2]
+    plan = pipeline.plan_rounds(flag_values(tmp_path, rounds=2, steps=["1"], warmup_steps=None))
+    assert [config.recipe.steps for config in plan[1]] == [1, 1]
+
+
 @pytest.mark.parametrize(
     ("changed", "match"),
     [
