@@ -1,18 +1,28 @@
 """The whole cascade from pictures to weights: mine, P, mine, R, mine, O; `--stage=all`."""
 
 import dataclasses
+import json
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from absl import logging
 
 from data import records
 from experiments.mining.calibration import calibrate
 from experiments.mining.config import MineConfig
+from experiments.mining.origin import (
+    check_is_of,
+    digest_of_pictures,
+    digests_of_weights,
+    read_origin,
+)
 from experiments.mining.shards import mine_stage, stages_before
 from experiments.training.config import TrainConfig
 from experiments.training.curves import save_curves
 from experiments.training.loop import fit
+from experiments.training.metrics import replace_text
 from experiments.training.settings import make_config, parse_settings, warmup_within
 from mtcnn_jax import load_params, read_image, save_params
 from mtcnn_jax.networks.layers import INPUT_SIZE
@@ -66,6 +76,44 @@ def plan_rounds(values: Any) -> list[list[TrainConfig]]:
     return plan
 
 
+def calibrated(
+    config: TrainConfig,
+    params: dict[str, Any],
+    target: float,
+    pictures: Sequence[records.Picture],
+    images: Sequence[np.ndarray],
+) -> pathlib.Path:
+    """The file with a stage's calibrated weights; one that is there is kept, if of the same.
+
+    Args:
+        config: of the run that trained the stage.
+        params: of the networks up to the stage.
+        target: windows per picture.
+        pictures: which it is calibrated on.
+        images: these, read.
+
+    Raises:
+        ValueError: if the file that is there is of other weights or pictures.
+    """
+    stage = config.recipe.stage
+    path = config.folder / f"calibrated-{target:g}.npz"
+    origin = path.with_suffix(".json")
+    made_of = {
+        "windows_per_picture": target,
+        "weights": digests_of_weights(params),
+        "pictures": digest_of_pictures(pictures),
+    }
+    if path.exists() and origin.exists():
+        what = f"{path} holds weights calibrated"
+        check_is_of(what, read_origin(origin), made_of, accepted="no such file")
+    elif path.exists():
+        logging.warning("%s does not tell what it was calibrated on: taken as the same", path)
+    else:
+        replace_text(origin, json.dumps(made_of, indent=2) + "\n")
+        save_params(path, {stage: calibrate(stage, params, images, target=target)[stage]})
+    return path
+
+
 def train_all(values: Any) -> pathlib.Path:
     """Trains the three networks one after the other, each on what those before it find.
 
@@ -105,11 +153,9 @@ def train_all(values: Any) -> pathlib.Path:
             params = {**params, **load_params(fit(config), stages=(stage,))}
             save_curves(config.folder)
             if stage in windows:
-                calibrated = config.folder / f"calibrated-{windows[stage]:g}.npz"
-                if not calibrated.exists():
-                    found = calibrate(stage, params, images, target=windows[stage])
-                    save_params(calibrated, {stage: found[stage]})
-                params = {**params, **load_params(calibrated, stages=(stage,))}
+                up_to = {name: params[name] for name in (*stages_before(stage), stage)}
+                moved = calibrated(config, up_to, windows[stage], validation, images)
+                params = {**params, **load_params(moved, stages=(stage,))}
             save_params(weights, params)
             logging.info("%s of round %d is done, in %s", stage, number + 1, weights)
     return weights

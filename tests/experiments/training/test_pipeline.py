@@ -7,7 +7,8 @@ from PIL import Image, ImageDraw
 from data import records
 from experiments.mining import shards
 from experiments.training import pipeline
-from mtcnn_jax import load_params
+from experiments.training.settings import make_config
+from mtcnn_jax import load_params, save_params
 from tests.experiments.flag_values import flag_values
 
 
@@ -66,6 +67,51 @@ def test_later_rounds_shorten_their_warm_up_as_well(tmp_path):
     assert found == [[(300, 200)] * 3, [(150, 15)] * 2, [(150, 15)] * 2]
     plan = pipeline.plan_rounds(flag_values(tmp_path, rounds=2, steps=["1"], warmup_steps=None))
     assert [config.recipe.steps for config in plan[1]] == [1, 1]
+
+
+class TestCalibrated:
+    @pytest.fixture
+    def config(self, tmp_path):
+        config = make_config(flag_values(tmp_path, steps=["4"]), "rnet", ["rnet"])
+        config.folder.mkdir()
+        return config
+
+    @pytest.fixture(autouse=True)
+    def calls(self, monkeypatch):
+        calls = []
+
+        def calibrate(stage, params, images, *, target):
+            calls.append((stage, list(params), len(images), target))
+            return params
+
+        monkeypatch.setattr(pipeline, "calibrate", calibrate)
+        return calls
+
+    def test_it_is_done_once_and_of_others_refused(self, config, calls):
+        pictures = [drawn(number, landmarks=False) for number in range(3)]
+        params = load_params(stages=("pnet", "rnet"))
+        for _ in range(2):
+            path = pipeline.calibrated(config, params, 30, pictures, [1, 2, 3])
+            assert path == config.folder / "calibrated-30.npz"
+        assert calls == [("rnet", ["pnet", "rnet"], 3, 30)]
+        others = {**params, "pnet": params["rnet"]}
+        with pytest.raises(
+            ValueError,
+            match=r"calibrated-30.npz holds weights calibrated with other settings "
+            r"\(weights.pnet was '\w+', is '\w+'\); accepted are the same ones, or no such file",
+        ):
+            pipeline.calibrated(config, others, 30, pictures, [1, 2, 3])
+        with pytest.raises(ValueError, match="pictures.count was 3, is 2; pictures.digest was"):
+            pipeline.calibrated(config, params, 30, pictures[:2], [1, 2])
+        assert len(calls) == 1
+
+    def test_weights_from_before_that_do_not_tell_are_taken(self, config, calls, monkeypatch):
+        told = []
+        monkeypatch.setattr(pipeline.logging, "warning", lambda text, *a: told.append(text % a))
+        save_params(config.folder / "calibrated-30.npz", load_params(stages=("rnet",)))
+        pipeline.calibrated(config, load_params(stages=("pnet", "rnet")), 30, [], [])
+        assert calls == []
+        assert "calibrated-30.npz does not tell what it was calibrated on" in told[0]
 
 
 @pytest.mark.parametrize(
