@@ -10,6 +10,7 @@ import numpy as np
 from absl import logging
 
 from data import records
+from data.samples import LANDMARK
 from experiments.mining.calibration import calibrate
 from experiments.mining.config import MineConfig
 from experiments.mining.origin import (
@@ -134,6 +135,9 @@ def train_all(values: Any) -> pathlib.Path:
     windows = parse_windows(values.windows_per_picture)
     default = MineConfig(data_dir=values.data_dir, seed=values.seed)
     mining = parse_settings("mine", values.mine, default)
+    if not plan[0][0].ratio[LANDMARK]:
+        logging.info("%s is left out: the ratio asks for no landmarks", mining.celeb)
+        mining = dataclasses.replace(mining, celeb="")
     for dataset in filter(None, (mining.wider, mining.celeb)):
         for split in SPLITS:
             records.read_pictures(dataset, split=split, data_dir=mining.data_dir)

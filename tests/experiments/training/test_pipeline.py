@@ -69,6 +69,26 @@ def test_later_rounds_shorten_their_warm_up_as_well(tmp_path):
     assert [config.recipe.steps for config in plan[1]] == [1, 1]
 
 
+@pytest.mark.parametrize(("ratio", "celeb"), [("3:1:1:0", ""), ("3:1:1:2", "celeb_a_wild")])
+def test_without_landmarks_in_the_ratio_no_data_set_of_them_is_asked_for(
+    tmp_path, monkeypatch, ratio, celeb
+):
+    asked, mined, weights = set(), [], load_params()
+
+    def read(dataset, *, split, data_dir):
+        asked.add(dataset)
+        return []
+
+    monkeypatch.setattr(records, "read_pictures", read)
+    monkeypatch.setattr(pipeline, "mine_stage", lambda config, *_, **__: mined.append(config.celeb))
+    monkeypatch.setattr(pipeline, "fit", lambda config: config.recipe.stage)
+    monkeypatch.setattr(pipeline, "load_params", lambda path, stages: {path: weights[path]})
+    monkeypatch.setattr(pipeline, "save_curves", lambda folder: None)
+    pipeline.train_all(flag_values(tmp_path, ratio=ratio))
+    assert asked == {"wider_face", celeb} - {""}
+    assert mined == [celeb] * 6
+
+
 class TestCalibrated:
     @pytest.fixture
     def config(self, tmp_path):
