@@ -128,7 +128,9 @@ def merge_samples(
         if replace:
             shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:  # That of a full disk.
+            error.filename = str(folder)
         shutil.rmtree(partial, ignore_errors=True)
         raise
 

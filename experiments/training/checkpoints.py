@@ -7,6 +7,7 @@ skipped for the one before.
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -26,6 +27,12 @@ KEPT = 2
 """Checkpoints kept, the newest ones."""
 
 CHECKSUMS = "checksums.json"
+
+ROOM = 2**20
+"""Bytes that are to be free beside a checkpoint's arrays: of a full disk Orbax tells in pages."""
+
+_FULL = f"os_error_code='{errno.ENOSPC}'"
+"""How Orbax, which raises ValueError, tells of a full disk."""
 
 _WHOLE = re.compile("[0-9]{8,}")
 _LEFTOVER = re.compile(r"[0-9]{8,}\.(partial|(partial\.)?orbax-checkpoint-tmp.*)")
@@ -67,14 +74,27 @@ def checkpoint_steps(folder: str | os.PathLike[str]) -> list[int]:
 
 
 def save_checkpoint(folder: str | os.PathLike[str], state: TrainState) -> None:
-    """Writes a checkpoint, which appears only once it is whole, and removes old ones."""
+    """Writes a checkpoint, which appears only once it is whole, and removes old ones.
+
+    Raises:
+        OSError: if it cannot be written, as to a full disk.
+    """
     folder = pathlib.Path(folder).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     step = int(state.step)
     path = folder / f"{step:08d}"
     partial = path.with_name(path.name + ".partial")
-    with _quiet():
-        ocp.save(partial, _flat(state), overwrite=True)
+    flat = _flat(state)
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    if shutil.disk_usage(folder).free < ROOM + sum(leaf.nbytes for leaf in flat.values()):
+        raise full
+    try:
+        with _quiet():
+            ocp.save(partial, flat, overwrite=True)
+    except ValueError as error:
+        if _FULL not in str(error):
+            raise
+        raise full from error
     (partial / CHECKSUMS).write_text(json.dumps(_checksums(partial), indent=2) + "\n")
     if path.exists():
         shutil.rmtree(path)

@@ -1,12 +1,15 @@
 """Folders of samples: what is written comes back, and what is broken is named."""
 
+import errno
 import json
+import os
 import random
 import shutil
 
 import numpy as np
 import pytest
 
+from data import samples as samples_module
 from data.batches import gather, pools
 from data.samples import (
     Samples,
@@ -88,6 +91,16 @@ def test_a_folder_can_be_replaced_and_what_a_killed_run_left_goes(tmp_path):
 def test_what_fails_halfway_leaves_nothing(tmp_path):
     with pytest.raises(TypeError, match="not JSON serializable"):
         save_samples(tmp_path / "s", make(), {"stage": object()})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_told_with_the_folders_name(tmp_path, monkeypatch):
+    def write(path, arrays):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(samples_module, "_write", write)
+    with pytest.raises(OSError, match=r"No space left on device: '.*/s'"):
+        save_samples(tmp_path / "s", make(), {})
     assert list(tmp_path.iterdir()) == []
 
 
