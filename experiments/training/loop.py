@@ -25,6 +25,7 @@ from experiments.mining.origin import (
 )
 from experiments.training.checkpoints import checkpoint_steps, restore_checkpoint, save_checkpoint
 from experiments.training.config import TrainConfig
+from experiments.training.interrupts import ctrl_c_put_off
 from experiments.training.metrics import Clock, MetricsFile, mean_of, progress, replace_text, short
 from experiments.training.validation import subset, validate
 from mtcnn_jax.networks.layers import INPUT_SIZE
@@ -140,8 +141,15 @@ class Run:
         chunks = self.chunks(start, resident)
         pending: collections.deque = collections.deque()
         clock, done = Clock(chunks), start
-        with contextlib.closing(chunks), progress(self.stage, start, steps) as shown:
+        with (
+            contextlib.closing(chunks),
+            progress(self.stage, start, steps) as shown,
+            ctrl_c_put_off() as interrupted,
+        ):
             for chunk in chunks:
+                if interrupted():
+                    jax.block_until_ready(list(pending))
+                    raise KeyboardInterrupt
                 state, metrics = advance(state, chunk)
                 pending.append(metrics)
                 before, done = done, min(done + (config.scan_steps if resident else 1), steps)

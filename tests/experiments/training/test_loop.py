@@ -256,6 +256,23 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path, samples, monkeypatch):
         loop.fit(make(samples, tmp_path))
 
 
+def test_ctrl_c_ends_the_run_between_two_steps(tmp_path, samples, monkeypatch):
+    means, done = {"loss": np.array(1.0), "recall": np.array(0.0)}, []
+
+    def step(state, batch):
+        done.append("begun")
+        if len(done) == 3:
+            signal.raise_signal(signal.SIGINT)
+        done.append("ended")
+        return state, means
+
+    monkeypatch.setattr(loop, "train_step", step)
+    with pytest.raises(KeyboardInterrupt):
+        loop.fit(make(samples, tmp_path, checkpoint_every=STEPS))
+    assert done == ["begun", "ended"] * 2
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 class TestBeforeTheFirstStep:
     def test_missing_samples_are_named(self, tmp_path):
         with pytest.raises(FileNotFoundError, match=r"none/pnet/train/patches.npy is missing"):
