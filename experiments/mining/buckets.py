@@ -1,6 +1,7 @@
 """Detection in many pictures of many sizes, where an accelerator would wait for the compiler."""
 
 import contextlib
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -62,6 +63,7 @@ def stages_by_bucket(
 
     # Enough at once for an accelerator's batches; a CPU looks at one after the other.
     count = 16 if jax.default_backend() == "cpu" else 256
+    stopped = threading.Event()
     with (
         ThreadPoolExecutor(workers()) as pool,
         tqdm.tqdm(desc=told, total=len(images), unit="picture", disable=told is None) as bar,
@@ -69,11 +71,16 @@ def stages_by_bucket(
 
         def look(rows: list[int]) -> None:
             for start in range(0, len(rows), count):
+                if stopped.is_set():
+                    return
                 part = rows[start : start + count]
                 chosen = [images[row] for row in part]
                 stages = detect_stages(params, chosen, config, until=until, buckets=buckets)
                 found.update(zip(part, stages, strict=True))
                 bar.update(len(part))
 
-        list(pool.map(look, by_bucket(images, buckets).values()))
+        try:
+            list(pool.map(look, by_bucket(images, buckets).values()))
+        finally:
+            stopped.set()  # Else Ctrl-C would wait for all pictures of a bucket.
     return [found[row] for row in range(len(images))]
