@@ -33,7 +33,8 @@ def define_flags() -> None:
     flags.DEFINE_list("steps", None, "Steps; for --stage=all one number or three.")
     flags.DEFINE_list("batch_size", None, "Samples a step; one number or three.")
     flags.DEFINE_list("learning_rate", None, "Its peak; one number or three.")
-    flags.DEFINE_integer("warmup_steps", recipe.warmup_steps, "Steps of its rise.")
+    rise = f"Steps of its rise; {recipe.warmup_steps}, or a tenth of a shorter run, if not given."
+    flags.DEFINE_integer("warmup_steps", None, rise)
     flags.DEFINE_string("optimizer", recipe.optimizer, "muon, adamw or sgd.")
     flags.DEFINE_float("weight_decay", recipe.weight_decay, "On kernels.")
     flags.DEFINE_float("clip_norm", recipe.clip_norm, "Of gradients; 0 is off.")

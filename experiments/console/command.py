@@ -1,9 +1,23 @@
 """What the commands' `main`s have in common."""
 
+import errno
 import sys
 from collections.abc import Callable, Sequence
 
 from absl import flags, logging
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells give it: 128 and the signal's number."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def told(error: Exception) -> str:
+    """An error as one sentence, which of a full disk says where, as far as that is known."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        where = f" for {error.filename}" if error.filename else ""
+        return f"no space is left on the disk{where}; free some and start the command again"
+    return str(error)
 
 
 def run_command(argv: Sequence[str], work: Callable[[], None], *, quiet: bool = False) -> int:
@@ -15,8 +29,8 @@ def run_command(argv: Sequence[str], work: Callable[[], None], *, quiet: bool = 
         quiet: log warnings only, unless --verbosity says otherwise.
 
     Returns:
-        The exit code: 0, or 2 after an OSError, a ValueError or, where a loss is no number any
-        more, a FloatingPointError.
+        The exit code: 0, `INTERRUPTED` after Ctrl-C, or 2 after an OSError, a ValueError or, where
+        a loss is no number any more, a FloatingPointError.
     """
     if quiet and not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)
@@ -24,7 +38,10 @@ def run_command(argv: Sequence[str], work: Callable[[], None], *, quiet: bool = 
         if argv[1:]:
             raise ValueError(f"{argv[1:]} is not part of a flag")
         work()
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is kept", file=sys.stderr)
+        return INTERRUPTED
     except (OSError, ValueError, FloatingPointError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {told(error)}", file=sys.stderr)
         return 2
     return 0

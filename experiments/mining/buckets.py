@@ -1,10 +1,14 @@
 """Detection in many pictures of many sizes, where an accelerator would wait for the compiler."""
 
-from collections.abc import Sequence
+import contextlib
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import numpy as np
+import tqdm
 
 from mtcnn_jax import DetectConfig
 from mtcnn_jax.detect import detect_stages
@@ -23,8 +27,24 @@ def workers() -> int:
     return max(1, (device.memory_stats() or {}).get("bytes_limit", 0) // MEMORY)
 
 
+@contextlib.contextmanager
+def overflow_is_meant() -> Iterator[None]:
+    """Keeps quiet on windows of low score that are dropped, where that is what capacities are for.
+
+    The warning's advice is for those who choose the settings of a detection.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* went over the capacities ", UserWarning)
+        yield
+
+
 def stages_by_bucket(
-    params: dict, images: Sequence[np.ndarray], config: DetectConfig, *, until: str
+    params: dict,
+    images: Sequence[np.ndarray],
+    config: DetectConfig,
+    *,
+    until: str,
+    told: str | None = None,
 ) -> list[dict[str, np.ndarray]]:
     """`mtcnn_jax.detect_stages` with a thread for each bucket, each of which compiles anew.
 
@@ -33,6 +53,7 @@ def stages_by_bucket(
         images: uint8 [h, w, 3] each.
         config: how to look.
         until: the last stage to run.
+        told: what a progress bar calls it; None for no bar.
 
     Returns:
         As `detect_stages`.
@@ -40,11 +61,26 @@ def stages_by_bucket(
     found: dict[int, dict[str, np.ndarray]] = {}
     buckets = buckets_for_many()
 
-    def look(rows: list[int]) -> None:
-        chosen = [images[row] for row in rows]
-        stages = detect_stages(params, chosen, config, until=until, buckets=buckets)
-        found.update(zip(rows, stages, strict=True))
+    # Enough at once for an accelerator's batches; a CPU looks at one after the other.
+    count = 16 if jax.default_backend() == "cpu" else 256
+    stopped = threading.Event()
+    with (
+        ThreadPoolExecutor(workers()) as pool,
+        tqdm.tqdm(desc=told, total=len(images), unit="picture", disable=told is None) as bar,
+    ):
 
-    with ThreadPoolExecutor(workers()) as pool:
-        list(pool.map(look, by_bucket(images, buckets).values()))
+        def look(rows: list[int]) -> None:
+            for start in range(0, len(rows), count):
+                if stopped.is_set():
+                    return
+                part = rows[start : start + count]
+                chosen = [images[row] for row in part]
+                stages = detect_stages(params, chosen, config, until=until, buckets=buckets)
+                found.update(zip(part, stages, strict=True))
+                bar.update(len(part))
+
+        try:
+            list(pool.map(look, by_bucket(images, buckets).values()))
+        finally:
+            stopped.set()  # Else Ctrl-C would wait for all pictures of a bucket.
     return [found[row] for row in range(len(images))]

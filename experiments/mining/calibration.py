@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 import jax
 import numpy as np
+from absl import logging
 
-from experiments.mining.buckets import stages_by_bucket
+from experiments.mining.buckets import overflow_is_meant, stages_by_bucket
 from mtcnn_jax import DetectConfig
 from mtcnn_jax.networks.layers import INPUT_SIZE
 
@@ -20,8 +21,10 @@ LOWEST = (0.3, 0.1, 0.02)
 the more of them there are to suppress."""
 
 CAPACITIES = (65536, 16384, 4096)
-"""What `DetectConfig` comes to after its retries, at once: of 84 pictures 50 overflow the first
-ones from a score of 0.3, and looking again is a compilation more on an accelerator."""
+"""Windows looked at in a picture at most, those of highest score.
+
+They are what `DetectConfig` comes to after its retries, at once: of 84 pictures 50 overflow the
+first ones from a score of 0.3, and looking again is a compilation more on an accelerator."""
 
 
 def shift_bias(params: dict, shift: float) -> dict:
@@ -77,9 +80,16 @@ def calibrate(
         config = DetectConfig(
             min_face_size=min_face_size, thresholds=looking, capacities=CAPACITIES, retries=0
         )
-        found = stages_by_bucket(params, images, config, until=stage)
+        told = f"calibrating {stage} from a score of {low:g}"
+        with overflow_is_meant():
+            found = stages_by_bucket(params, images, config, until=stage, told=told)
         point = operating_point([left[stage][:, 4] for left in found], target)
         if point is not None:
             break
+    if point is None:
+        logging.warning(
+            "%s leaves fewer than %g windows a picture above a score of %g, which is taken",
+            *(stage, target, low),
+        )
     shift = log_odds(thresholds[row]) - log_odds(low if point is None else point)
     return {**params, stage: jax.device_get(shift_bias(params[stage], shift))}

@@ -4,30 +4,37 @@ A run that was interrupted goes on with the first shard that is missing, and eac
 randomness follows from the seed and its number, so both give the same samples.
 """
 
-import contextlib
 import dataclasses
 import functools
-import multiprocessing
 import os
 import pathlib
 import shutil
-import warnings
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import numpy as np
 import tqdm
+from absl import logging
 
 from data import records, sampling
 from data.batches import gather
-from data.samples import concatenate, load_samples, merge_samples, save_samples
-from experiments.mining.buckets import stages_by_bucket
+from data.samples import (
+    check_empty,
+    concatenate,
+    load_samples,
+    merge_samples,
+    save_samples,
+)
+from experiments.mining.buckets import overflow_is_meant, stages_by_bucket
 from experiments.mining.config import MineConfig
+from experiments.mining.origin import check_samples_are_of, origin_of_samples, read_origin
+from experiments.mining.processes import call_in_processes
+from experiments.mining.windows import picture_windows
 from mtcnn_jax import DetectConfig
 from mtcnn_jax.networks.layers import INPUT_SIZE
 from mtcnn_jax.runtime import spare_mappings
 from mtcnn_jax.training.inference import score
-from mtcnn_jax.training.samples import LANDMARK, NEGATIVE, PART, POSITIVE, Samples
+from mtcnn_jax.training.samples import NEGATIVE, Samples
 
 SHARD = 256
 """Pictures between two saves."""
@@ -46,61 +53,9 @@ def proposals(stage: str, params, images: list[np.ndarray], config: MineConfig) 
         capacities=(16 * config.proposed, 2 * config.proposed, config.proposed),
         retries=0,
     )
-    with warnings.catch_warnings():
-        # That windows of low score are dropped is what `proposed` says.
-        warnings.filterwarnings("ignore", ".* went over the capacities ", UserWarning)
+    with overflow_is_meant():
         found = stages_by_bucket(params, images, looking, until=before)
     return [stages[before][:, :4] for stages in found]
-
-
-def picture_windows(
-    stage: str,
-    picture: records.Picture,
-    size: tuple[int, int],
-    proposed: np.ndarray,
-    config: MineConfig,
-    rng: np.random.Generator,
-    *,
-    negatives: int,
-) -> sampling.Windows:
-    """The labelled windows chosen from one picture: proposed, random, and jittered faces."""
-    sides = picture.boxes[:, 2:] - picture.boxes[:, :2]
-    ignored = picture.ignored | (sides.max(axis=1, initial=0) < config.smallest_face)
-    faces = picture.boxes[~ignored]
-    larger = sides.max(axis=1, initial=1)[~ignored] / max(config.smallest_face, 1)
-    each = larger**config.balance
-    jittered = np.round(config.jittered * each).astype(int)
-    around = [
-        sampling.squares_around(faces, jittered, rng, shift=0.15, stretch=1.25),
-        sampling.squares_around(faces, jittered, rng, shift=0.35, stretch=1.5),
-    ]
-    if stage == "pnet" and picture.exhaustive:
-        smallest = config.min_face_size
-        around.append(sampling.random_squares(size, 4 * negatives, rng, smallest=smallest))
-        around.append(sampling.squares_around(faces, 4, rng, shift=0.9, stretch=2.5))
-    labelled = [
-        sampling.label(
-            windows, picture.boxes, ignored, picture.landmarks, exhaustive=picture.exhaustive
-        )
-        for windows in (proposed, np.concatenate(around))
-    ]
-    if not picture.exhaustive:
-        # Detected windows first, parts among them: faces lie 5% of the side higher in those than in
-        # squares about their boxes, and landmarks are read off parts too.
-        count = round(config.landmark_windows * each.sum())
-        points = sampling.as_landmarks(labelled[0], kinds=(POSITIVE, PART))
-        detected = sampling.choose(points, {LANDMARK: count}, rng)
-        left = {LANDMARK: count - len(detected.kinds)}
-        others = sampling.choose(sampling.as_landmarks(labelled[1]), left, rng)
-        return sampling.merge([detected, others])
-    # Half of the positives and parts are detected windows where there are enough of them.
-    count = round(config.positives * each.sum())
-    limits = {NEGATIVE: negatives, POSITIVE: count // 2, PART: count // 2}
-    detected = sampling.choose(labelled[0], limits, rng, balance=config.balance)
-    left = {kind: count - int((detected.kinds == kind).sum()) for kind in (POSITIVE, PART)}
-    if stage == "pnet":
-        left[NEGATIVE] = negatives
-    return sampling.merge([detected, sampling.choose(labelled[1], left, rng)])
 
 
 def mine_shard(
@@ -167,19 +122,39 @@ class Shard:
     members: range
     first: int
 
-    def mine(self, stage: str, config: MineConfig, pictures, params=None, judge=None) -> None:
+    def is_done(self, origin: dict) -> bool:
+        """Whether whole samples are there; those of another origin raise ValueError."""
+        if not self.path.exists():
+            return False
+        try:
+            load_samples(self.path)
+            before = read_origin(self.path / "samples.json")
+            if "stage" not in before:
+                raise ValueError(f"{self.path} does not tell what it was made of")
+        except (FileNotFoundError, ValueError) as error:
+            logging.warning("%s: it is made again", error)
+            return False
+        check_samples_are_of(self.path, before, origin)
+        return True
+
+    def mine(
+        self, stage: str, config: MineConfig, origin: dict, pictures, params=None, judge=None
+    ) -> None:
         """Makes and saves the samples; see `mine_stage` for the arguments."""
         numbered = [(self.first + index, pictures[index]) for index in self.members]
-        save_samples(self.path, mine_shard(stage, params, numbered, config, judge), {})
+        samples = mine_shard(stage, params, numbered, config, judge)
+        # One may have come meanwhile from a process of a run that was killed.
+        save_samples(self.path, samples, origin, replace=True)
         spare_mappings()
 
 
 _opened = functools.lru_cache(maxsize=2)(records.read_pictures)
 
 
-def _mine_alone(shard: Shard, stage: str, config: MineConfig) -> None:
+def _mine_alone(shard: Shard, stage: str, config: MineConfig, origin: dict) -> None:
     """`Shard.mine` in a process of its own."""
-    shard.mine(stage, config, _opened(shard.dataset, split=shard.split, data_dir=config.data_dir))
+    pictures = _opened(shard.dataset, split=shard.split, data_dir=config.data_dir)
+    shard.mine(stage, config, origin, pictures)
 
 
 def mine_stage(
@@ -191,18 +166,22 @@ def mine_stage(
         config: what to make samples of.
         stage: "pnet", "rnet" or "onet".
         params: of the stages before.
-        output: folder for the samples; one that is complete is left as it is.
+        output: folder for the samples; one that is complete is left as it is, if it was made of
+            the same.
         split: "train" or "validation".
         judge: parameters of `stage` itself from an earlier round, which choose the negatives.
 
     Returns:
         The folder.
+
+    Raises:
+        FileExistsError: if the folder holds something else.
+        FileNotFoundError: if a data set is not prepared.
+        ValueError: if the folder, or a shard of it, was made with other settings or weights, or of
+            other pictures; the message names what differs.
     """
     output = pathlib.Path(output)
-    if (output / "samples.json").exists():
-        return output
     folder = output.with_name(output.name + ".shards")
-    folder.mkdir(parents=True, exist_ok=True)
     first, shards, opened = 0, [], {}
     for dataset in filter(None, (config.wider, config.celeb)):
         pictures = records.read_pictures(dataset, split=split, data_dir=config.data_dir)
@@ -213,28 +192,27 @@ def mine_stage(
             path = folder / f"{dataset}-{start:06d}"
             shards.append(Shard(path, dataset, split, members, first))
         first += count
-    left = [shard for shard in shards if not shard.path.exists()]
+    origin = origin_of_samples(config, stage, split, params, judge, opened)
+    if (output / "samples.json").exists():
+        check_samples_are_of(output, read_origin(output / "samples.json"), origin)
+        shutil.rmtree(folder, ignore_errors=True)  # Of a run that was killed after it merged them.
+        return output
+    check_empty(output)
+    left = [shard for shard in shards if not shard.is_done(origin)]
     # Pillow is called for each of P-Net's windows, which keeps the interpreter: two threads took as
     # long as one.
     alone = stage == "pnet" and judge is None
     workers = min(os.cpu_count() or 1, len(left)) if alone else 1
-    with contextlib.ExitStack() as stack:
-        bar = tqdm.tqdm(desc=f"{stage} {split}", total=len(shards), unit="shard")
-        stack.enter_context(bar).update(len(shards) - len(left))
+    with tqdm.tqdm(desc=f"{stage} {split}", total=len(shards), unit="shard") as bar:
+        bar.update(len(shards) - len(left))
         if workers > 1:
-            context = multiprocessing.get_context("spawn")
-            pool = ProcessPoolExecutor(workers, mp_context=context)
-            stack.callback(pool.shutdown, cancel_futures=True)
-            running = [pool.submit(_mine_alone, shard, stage, config) for shard in left]
-            for future in as_completed(running):
-                future.result()
-                bar.update()
+            calls = [(shard, stage, config, origin) for shard in left]
+            call_in_processes(_mine_alone, calls, workers=workers, done=bar.update)
         else:
             for shard in left:
-                shard.mine(stage, config, opened[shard.dataset], params, judge)
+                shard.mine(stage, config, origin, opened[shard.dataset], params, judge)
                 bar.update()
-    info = {"stage": stage, "split": split, **dataclasses.asdict(config)}
-    merge_samples(output, [load_samples(shard.path) for shard in shards], info)
+    merge_samples(output, [load_samples(shard.path) for shard in shards], origin)
     shutil.rmtree(folder)
     return output
 

@@ -5,6 +5,7 @@ In reading order:
 settings: a stage's config from the flags, and what the stages default to.
 config: a run of one stage, checked.
 loop: the run, going on where it was stopped.
+interrupts: Ctrl-C, put off to between steps.
 checkpoints: the one file that knows Orbax.
 metrics, curves: what a run tells while it goes on, written and drawn.
 validation: how well a network does on validation samples.

@@ -19,13 +19,22 @@ def save_curves(folder: pathlib.Path) -> pathlib.Path | None:
 
     Returns:
         The picture; None where matplotlib is not installed, which is said in the log.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if one of its lines is no row of metrics.
     """
     try:
         from matplotlib.figure import Figure
     except ImportError:
         logging.warning("no curves: matplotlib is not installed")
         return None
-    rows = read_metrics(folder / "metrics.jsonl")
+    path = folder / "metrics.jsonl"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} is missing; accepted is the folder of a trained stage, such as RUN/onet"
+        )
+    rows = read_metrics(path)
     figure = Figure(figsize=(15, 4), layout="constrained")
     for axes, (title, split, names) in zip(figure.subplots(1, len(PANELS)), PANELS, strict=True):
         chosen = [row for row in rows if row["split"] == split]

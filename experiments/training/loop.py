@@ -17,8 +17,15 @@ from absl import logging
 
 from data.batches import Prefetch, draw, gather, pools
 from data.samples import Samples, load_samples
+from experiments.mining.origin import (
+    check_is_of,
+    digest_of_samples,
+    digests_of_weights,
+    read_origin,
+)
 from experiments.training.checkpoints import checkpoint_steps, restore_checkpoint, save_checkpoint
 from experiments.training.config import TrainConfig
+from experiments.training.interrupts import ctrl_c_put_off
 from experiments.training.metrics import Clock, MetricsFile, mean_of, progress, replace_text, short
 from experiments.training.validation import subset, validate
 from mtcnn_jax.networks.layers import INPUT_SIZE
@@ -30,7 +37,8 @@ from mtcnn_jax.weights.params import load_params, save_params
 RESIDENT_SHARE = 0.4
 """Share of an accelerator's memory that samples may take up to be kept there."""
 
-_MAY_CHANGE = ("samples", "workdir", "init")
+_PLACES = ("samples", "workdir", "init")
+"""Settings that say where something is: it may be moved, and may not change."""
 
 
 class Run:
@@ -54,7 +62,7 @@ class Run:
         self._split = jax.sharding.NamedSharding(mesh, spec("data"))
         self._split_steps = jax.sharding.NamedSharding(mesh, spec(None, "data"))
         state = create_state(config.recipe, seed=config.seed, params=params)
-        self._write_config()
+        self._write_config(params)
         restored = restore_checkpoint(config.folder / "checkpoints", state)
         if restored is not None:
             logging.info("%s goes on from step %d", self.stage, restored.step)
@@ -73,23 +81,25 @@ class Run:
             )
         return samples
 
-    def _write_config(self) -> None:
-        """Writes config.json, once it is sure that a run of it may go on in this folder."""
-        folder = self.config.folder
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "config.json"
-        text = json.dumps(dataclasses.asdict(self.config), indent=2) + "\n"
-        if path.exists() and checkpoint_steps(folder / "checkpoints"):
-            before, now = json.loads(path.read_text()), json.loads(text)
-            differ = [name for name in now if before.get(name) != now[name]]
-            differ = [name for name in differ if name not in _MAY_CHANGE]
-            if differ:
-                told = "; ".join(f"{n} was {before.get(n)}, is {now[n]}" for n in differ)
-                raise ValueError(
-                    f"{folder} holds a run with other settings ({told}); accepted are the same "
-                    "ones, or another --workdir"
-                )
-        replace_text(path, text)
+    def _write_config(self, params: dict | None) -> None:
+        """Writes what the run is, once it is sure that a run of it may go on in this folder.
+
+        Args:
+            params: those that the run starts from, if it does.
+        """
+        folder, settings = self.config.folder, dataclasses.asdict(self.config)
+        config, origin = folder / "config.json", folder / "checkpoints" / "origin.json"
+        init = digests_of_weights({self.stage: params})[self.stage] if params else None
+        made_of = {"samples": digest_of_samples(self.train), "init": init}
+        fixed = {name: value for name, value in settings.items() if name not in _PLACES}
+        if checkpoint_steps(origin.parent):
+            for path, now in ((config, fixed), (origin, made_of)):
+                if path.exists():
+                    what = f"{folder} holds a run"
+                    check_is_of(what, read_origin(path), now, accepted="another --workdir")
+        origin.parent.mkdir(parents=True, exist_ok=True)
+        replace_text(config, json.dumps(settings, indent=2) + "\n")
+        replace_text(origin, json.dumps(made_of, indent=2) + "\n")
 
     @property
     def resident(self) -> bool:
@@ -131,8 +141,15 @@ class Run:
         chunks = self.chunks(start, resident)
         pending: collections.deque = collections.deque()
         clock, done = Clock(chunks), start
-        with contextlib.closing(chunks), progress(self.stage, start, steps) as shown:
+        with (
+            contextlib.closing(chunks),
+            progress(self.stage, start, steps) as shown,
+            ctrl_c_put_off() as interrupted,
+        ):
             for chunk in chunks:
+                if interrupted():
+                    jax.block_until_ready(list(pending))
+                    raise KeyboardInterrupt
                 state, metrics = advance(state, chunk)
                 pending.append(metrics)
                 before, done = done, min(done + (config.scan_steps if resident else 1), steps)

@@ -29,11 +29,30 @@ class MetricsFile:
 
 
 def read_metrics(path: pathlib.Path) -> list[dict]:
-    """The rows of metrics.jsonl; what a killed run left half written at its end is dropped."""
+    """The rows of metrics.jsonl; what a killed run left half written at its end is dropped.
+
+    Raises:
+        ValueError: naming the line that is no row.
+    """
     if not path.exists():
         return []
-    whole, _, _ = path.read_text().rpartition("\n")
-    return [json.loads(line) for line in whole.splitlines()]
+    whole, _, _ = path.read_text(encoding="utf-8", errors="replace").rpartition("\n")
+    lines = enumerate(whole.splitlines(), 1)
+    return [_row(line, f"{path}, line {number}") for number, line in lines]
+
+
+def _row(line: str, place: str) -> dict:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    fine = isinstance(row, dict) and isinstance(row.get("step"), int) and "split" in row
+    if not fine:
+        raise ValueError(
+            f"{place} is no row of metrics; accepted are JSON objects with step and split: take "
+            "the line out to go on without it"
+        )
+    return row
 
 
 class Clock:

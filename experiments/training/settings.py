@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from absl import logging
+
 from experiments.training.config import TrainConfig
 from mtcnn_jax.training.augment import AugmentConfig
 from mtcnn_jax.training.recipe import Recipe
@@ -48,7 +50,6 @@ AUGMENTS = {
 """How the stages augment. The smaller the network, the less it bears (decision 0022)."""
 
 OF_RECIPE = (
-    "warmup_steps",
     "optimizer",
     "weight_decay",
     "clip_norm",
@@ -87,6 +88,17 @@ def pick(name: str, values: Sequence[str] | None, stage: str, stages: Sequence[s
         raise ValueError(
             f"--{name}={value}; accepted: {'whole ' if kind is int else ''}numbers"
         ) from None
+
+
+def warmup_within(steps: int, warmup_steps: int, stage: str) -> int:
+    """As many steps of warm-up, or a tenth of the run where it is not longer than they are."""
+    if not 1 <= steps <= warmup_steps:
+        return warmup_steps
+    logging.info(
+        "%s warms up for %d steps: a run of %d has no room for %d",
+        *(stage, steps // 10, steps, warmup_steps),
+    )
+    return steps // 10
 
 
 def parse_settings(name: str, text: str, default: Any) -> Any:
@@ -137,9 +149,13 @@ def make_config(values: Any, stage: str, stages: Sequence[str]) -> TrainConfig:
     rates = values.learning_rate
     if rates is None and values.optimizer in OTHER_RATES:
         rates = [str(OTHER_RATES[values.optimizer])]
+    steps, warmup = pick("steps", values.steps, stage, stages, int), values.warmup_steps
+    if warmup is None:
+        warmup = warmup_within(steps, Recipe.warmup_steps, stage)
     recipe = Recipe(
         stage=stage,
-        steps=pick("steps", values.steps, stage, stages, int),
+        steps=steps,
+        warmup_steps=warmup,
         learning_rate=pick("learning_rate", rates, stage, stages, float),
         face_iou=pick("face_iou", values.face_iou, stage, stages, float),
         dropout=0.0 if stage == "pnet" and len(stages) > 1 else values.dropout,

@@ -25,11 +25,12 @@ def command(*arguments):
 def test_a_short_run_and_then_a_flag_that_is_wrong(tmp_path):
     samples = save_drawn(tmp_path / "samples", "pnet", each=2)
     flags = ["--stage=pnet", f"--samples={samples}", f"--workdir={tmp_path / 'run'}"]
-    flags += ["--steps=2", "--warmup_steps=1", "--batch_size=7", "--augment=none"]
+    flags += ["--steps=2", "--batch_size=7", "--augment=none"]
     flags += ["--log_every=1", "--scan_steps=1", "--evaluate_every=0", "--checkpoint_every=2"]
     done = command(*flags)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(tmp_path / "run" / "pnet" / "pnet.npz")
+    assert "pnet warms up for 0 steps: a run of 2 has no room for 200" in done.stderr
     names = {path.name for path in (tmp_path / "run" / "pnet").iterdir()}
     assert names == {"checkpoints", "config.json", "curves.png", "metrics.jsonl", "pnet.npz"}
     wrong = command(*flags, "--ohem_ratio=1.5", f"--workdir={tmp_path / 'other'}")
@@ -126,6 +127,26 @@ def test_an_optimiser_has_its_own_rates(tmp_path):
     assert rates() == rates(optimizer="muon") == [0.01, 0.01, 0.003]
     assert rates(optimizer="adamw") == [0.001] * 3
     assert rates(optimizer="adamw", learning_rate=["0.1", "0.2", "0.3"]) == [0.1, 0.2, 0.3]
+
+
+@pytest.mark.parametrize(
+    ("steps", "given", "taken"),
+    [
+        (60, None, 6),
+        (200, None, 20),
+        (201, None, 200),
+        (5000, None, 200),
+        (60, 59, 59),
+        (1, None, 0),
+    ],
+)
+def test_a_short_run_warms_up_for_a_tenth_and_says_so(tmp_path, monkeypatch, steps, given, taken):
+    told = []
+    monkeypatch.setattr(train_settings.logging, "info", lambda text, *a: told.append(text % a))
+    values = flag_values(tmp_path, steps=[str(steps)], warmup_steps=given)
+    assert make_config(values, "onet", ["onet"]).recipe.warmup_steps == taken
+    short = f"onet warms up for {taken} steps: a run of {steps} has no room for 200"
+    assert told == ([short] if given is None and steps <= 200 else [])
 
 
 def test_settings_of_augmentation():

@@ -1,6 +1,7 @@
 """Detection in pictures of many sizes, a thread for each canvas."""
 
 import threading
+import time
 import types
 
 import jax
@@ -29,6 +30,41 @@ def test_each_bucket_is_looked_at_once_and_the_order_stays(side_by_side, monkeyp
     found = buckets.stages_by_bucket({}, images, DetectConfig(), until="pnet")
     assert [int(left["pnet"][0, 0]) for left in found] == [150, 200, 160, 320]
     assert sorted(together) == [[(90, 160), (100, 150)], [(300, 200), (320, 320)]]
+
+
+def test_a_bar_shows_how_far_it_is_if_it_has_a_name(monkeypatch, capsys):
+    def stages(params, images, config, *, until, buckets):
+        return [{until: np.full((1, 5), image[0, 0, 0], np.float32)} for image in images]
+
+    monkeypatch.setattr(buckets, "detect_stages", stages)
+    images = [np.full((90, 160, 3), number, np.uint8) for number in range(40)]
+    for told in (None, "calibrating pnet"):
+        found = buckets.stages_by_bucket({}, images, DetectConfig(), until="pnet", told=told)
+        assert [int(left["pnet"][0, 0]) for left in found] == list(range(40))
+        shown = capsys.readouterr().err
+        assert ("calibrating pnet" in shown and "40/40" in shown) == (told is not None)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_what_ends_one_bucket_ends_the_others_soon(monkeypatch, error):
+    looked_at, broken = [], threading.Event()
+
+    def stages(params, images, config, *, until, buckets):
+        if len(images) == 1:
+            broken.set()
+            raise error
+        assert broken.wait(20)
+        time.sleep(0.05)
+        looked_at.append(len(images))
+        return [{until: np.zeros((0, 5), np.float32)} for _ in images]
+
+    monkeypatch.setattr(buckets, "detect_stages", stages)
+    monkeypatch.setattr(buckets, "workers", lambda: 2)
+    images = [np.zeros((300, 200, 3), np.uint8)]
+    images += [np.zeros((90, 160, 3), np.uint8)] * 800
+    with pytest.raises(error):
+        buckets.stages_by_bucket({}, images, DetectConfig(), until="pnet")
+    assert len(looked_at) < 10
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 
@@ -49,18 +51,27 @@ def test_calibrated_stages_pass_on_the_target(monkeypatch, stage, usual, target)
         bias = params[stage]["prob"]["bias"]
         return 1 / (1 + np.exp(-(raw + bias[1] - bias[0])))
 
-    def stages(params, images, config, *, until):
+    def stages(params, images, config, *, until, told):
+        assert f"calibrating {stage} from" in told
         assert until == stage and len(images) == 6
         index = ("pnet", "rnet", "onet").index(stage)
         others = [score for row, score in enumerate(config.thresholds) if row != index]
         assert others == {"pnet": [0.7, 0.7], "rnet": [0.6, 0.7], "onet": [0.6, 0.7]}[stage]
         looked.append(config.thresholds[index])
+        # Its advice is not for who calibrates, so that it is not to come through.
+        warnings.warn(
+            "(9, 0, 0) windows of a picture went over the capacities (1, 1, 1)", stacklevel=1
+        )
         return [{stage: np.stack([row] * 5, axis=1)[row > looked[-1]]} for row in scores_of(params)]
 
+    told = []
     monkeypatch.setattr(calibration, "stages_by_bucket", stages)
+    monkeypatch.setattr(calibration.logging, "warning", lambda text, *a: told.append(text % a))
     params = {stage: {"prob": {"bias": np.zeros(2)}}}
     moved = calibration.calibrate(stage, params, list(raw), target=target)
     passed = (scores_of(moved) > usual).sum()
     # The window at the very point may come out on either side of it.
     assert abs(passed - min(target, 50) * len(raw)) <= 1
     assert looked == {20: [0.3], 48: [0.3, 0.1], 60: [0.3, 0.1, 0.02]}[target]
+    few = f"{stage} leaves fewer than 60 windows a picture above a score of 0.02, which is taken"
+    assert told == [few] * (target == 60)

@@ -10,10 +10,11 @@ from PIL import Image
 
 from data import records
 from data.prepare import prepare
-from data.samples import Samples, load_samples
-from experiments.mining import shards
+from data.samples import Samples, load_samples, save_samples
+from experiments.mining import origin, shards
 from experiments.mining.config import MineConfig
-from experiments.mining.shards import mine_shard, mine_stage, picture_windows
+from experiments.mining.shards import mine_shard, mine_stage
+from experiments.mining.windows import picture_windows
 from mtcnn_jax import DetectConfig, load_params
 from mtcnn_jax.detect import detect_stages
 from mtcnn_jax.training.samples import LANDMARK, NEGATIVE, PART, POSITIVE
@@ -257,6 +258,22 @@ class TestStage:
         assert mine_stage(CONFIG, "rnet", {}, tmp_path / "broken") == broken
         assert {path: path.stat().st_mtime_ns for path in broken.iterdir()} == times
 
+    def test_a_shard_that_another_run_leaves_meanwhile_is_replaced(self, tmp_path, monkeypatch):
+        shard, path = shards.mine_shard, tmp_path / "late.shards" / "wider_face-000002"
+
+        def beside(*arguments):
+            path.mkdir(parents=True, exist_ok=True)
+            (path / "patches.npy").write_bytes(b"half")
+            return shard(*arguments)
+
+        whole = mine_stage(CONFIG, "rnet", {}, tmp_path / "whole")
+        with monkeypatch.context() as patch:
+            patch.setattr(shards, "mine_shard", beside)
+            config = dataclasses.replace(CONFIG, limit=4, celeb="")
+            late = load_samples(mine_stage(config, "rnet", {}, tmp_path / "late"))
+        for one, two in zip(late, load_samples(whole), strict=True):
+            np.testing.assert_array_equal(one, two[: len(one)])
+
     def test_all_kinds_are_there_and_the_file_says_how_they_were_made(self, tmp_path):
         config = dataclasses.replace(CONFIG, limit=3)
         folder = mine_stage(config, "pnet", {}, tmp_path / "pnet" / "train")
@@ -266,6 +283,94 @@ class TestStage:
         assert told["counts"] == {"negative": 36, "positive": 12, "part": 12, "landmark": 9}
         assert (told["stage"], told["split"], told["size"]) == ("pnet", "train", 16)
         assert (told["seed"], told["limit"], told["thresholds"]) == (0, 3, [0.5, 0.3])
+
+    @pytest.mark.parametrize(
+        ("changed", "match"),
+        [
+            ({"limit": 4, "seed": 9}, "seed was 0, is 9; limit was 3, is 4"),
+            ({"thresholds": (0.5, 0.2)}, r"thresholds was \[0.5, 0.3\], is \[0.5, 0.2\]"),
+            ({"celeb": ""}, "celeb was 'celeb_a_wild', is ''; pictures.celeb_a_wild was set, is N"),
+        ],
+    )
+    def test_finished_samples_of_other_settings_are_refused(self, tmp_path, changed, match):
+        config = dataclasses.replace(CONFIG, limit=3)
+        folder = mine_stage(config, "rnet", {}, tmp_path / "rnet")
+        content = (folder / "samples.json").read_text()
+        other = dataclasses.replace(config, **changed)
+        with pytest.raises(ValueError, match=f"rnet holds samples with other settings .{match}"):
+            mine_stage(other, "rnet", {}, folder)
+        assert (folder / "samples.json").read_text() == content
+
+    def test_samples_of_other_weights_and_pictures_are_refused(self, tmp_path, monkeypatch):
+        one, two = ({"pnet": {"prob": {"bias": np.full(2, x)}}} for x in (0.5, 0.25))
+        folder = mine_stage(CONFIG, "rnet", one, tmp_path / "rnet")
+        assert mine_stage(CONFIG, "rnet", one, folder) == folder
+        with pytest.raises(ValueError, match=r"settings \(weights.pnet was '\w+', is '\w+'\); acc"):
+            mine_stage(CONFIG, "rnet", two, folder)
+        with pytest.raises(ValueError, match=r"settings \(judge was None, is '\w+'\); accepted"):
+            mine_stage(CONFIG, "rnet", one, folder, judge=one["pnet"])
+        others = [picture(number, exhaustive=True) for number in range(6)]
+        monkeypatch.setattr(records, "read_pictures", lambda *_, **__: others)
+        with pytest.raises(ValueError, match=r"pictures.wider_face.count was 5, is 6; "):
+            mine_stage(CONFIG, "rnet", one, folder)
+
+    def test_settings_that_play_no_part_and_moved_data_are_no_change(self, tmp_path, monkeypatch):
+        config = dataclasses.replace(CONFIG, limit=1)
+        rnet = mine_stage(config, "rnet", {}, tmp_path / "rnet")
+        assert mine_stage(dataclasses.replace(config, pool=9, trim=0.5), "rnet", {}, rnet) == rnet
+        pnet = mine_stage(config, "pnet", {}, tmp_path / "pnet")
+        assert mine_stage(dataclasses.replace(config, proposed=9), "pnet", {}, pnet) == pnet
+        read = records.read_pictures
+        moved = dataclasses.replace(config, data_dir="moved")
+        monkeypatch.setattr(
+            records, "read_pictures", lambda *a, data_dir, **k: read(*a, data_dir="drawn", **k)
+        )
+        assert mine_stage(moved, "pnet", {}, pnet) == pnet
+
+    def test_a_shard_of_other_settings_is_refused_and_a_broken_one_made_again(self, tmp_path):
+        whole = mine_stage(CONFIG, "rnet", {}, tmp_path / "whole")
+        folder, shard = tmp_path / "rnet", tmp_path / "rnet.shards" / "wider_face-000002"
+        info = json.loads((whole / "samples.json").read_text())
+        save_samples(shard, load_samples(whole), {**info, "seed": 5})
+        with pytest.raises(ValueError, match=r"wider_face-000002 holds .*\(seed was 5, is 0\)"):
+            mine_stage(CONFIG, "rnet", {}, folder)
+        for told, name in ((info, "kinds.npy"), (info, "samples.json"), ({}, "boxes.npy")):
+            save_samples(shard, load_samples(whole), told, replace=True)
+            if told:
+                (shard / name).write_bytes(b"{")
+            again = mine_stage(CONFIG, "rnet", {}, folder)
+            for field in Samples._fields:
+                content = (whole / f"{field}.npy").read_bytes()
+                assert (again / f"{field}.npy").read_bytes() == content
+            again.rename(tmp_path / f"{len(told)}{name}")
+
+    def test_samples_from_before_are_compared_by_what_they_tell(self, tmp_path, monkeypatch):
+        folder, told = mine_stage(CONFIG, "rnet", {}, tmp_path / "rnet"), []
+        monkeypatch.setattr(origin.logging, "warning", lambda text, *a: told.append(text % a))
+        info = json.loads((folder / "samples.json").read_text())
+        for name in ("weights", "judge", "pictures"):
+            del info[name]
+        (folder / "samples.json").write_text(json.dumps(info))
+        assert mine_stage(CONFIG, "rnet", {}, folder) == folder
+        assert "does not tell of which judge, pictures, weights it was made" in told[0]
+        with pytest.raises(ValueError, match=r"\(seed was 0, is 9\)"):
+            mine_stage(dataclasses.replace(CONFIG, seed=9), "rnet", {}, folder)
+        (folder / "samples.json").write_text("{}")
+        with pytest.raises(ValueError, match="rnet does not tell what it was made of; accepted is"):
+            mine_stage(CONFIG, "rnet", {}, folder)
+        (folder / "samples.json").write_text("{")
+        with pytest.raises(ValueError, match="rnet/samples.json is no whole JSON object"):
+            mine_stage(CONFIG, "rnet", {}, folder)
+        (folder / "samples.json").unlink()
+        with pytest.raises(FileExistsError, match="rnet is not empty; accepted is a new folder"):
+            mine_stage(CONFIG, "rnet", {}, folder)
+        assert not (tmp_path / "rnet.shards").exists()
+
+    def test_shards_that_a_run_left_which_was_killed_after_merging_go(self, tmp_path):
+        folder = mine_stage(CONFIG, "rnet", {}, tmp_path / "rnet")
+        (tmp_path / "rnet.shards").mkdir()
+        mine_stage(CONFIG, "rnet", {}, folder)
+        assert [path.name for path in tmp_path.iterdir()] == ["rnet"]
 
     def test_a_data_set_can_be_left_out(self, tmp_path):
         config = dataclasses.replace(CONFIG, celeb="", limit=2)

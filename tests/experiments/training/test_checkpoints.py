@@ -1,6 +1,8 @@
 """Checkpoints: what is saved comes back, and what does not fit is refused."""
 
 import dataclasses
+import errno
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 from absl import logging
 
+from experiments.training import checkpoints
 from experiments.training.checkpoints import checkpoint_steps, restore_checkpoint, save_checkpoint
 from mtcnn_jax.training.recipe import Recipe
 from tests.drawn import fill_state
@@ -92,3 +95,25 @@ def test_saving_keeps_the_verbosity(tmp_path, state):
         assert logging.get_verbosity() == logging.INFO
     finally:
         logging.set_verbosity(before)
+
+
+def test_a_full_disk_is_told_with_the_checkpoints_name_and_the_one_before_stays(
+    tmp_path, state, monkeypatch
+):
+    save_checkpoint(tmp_path, at(state, 1))
+
+    def refuse():
+        with pytest.raises(OSError, match=r"No space left on device: '.*/00000002'") as caught:
+            save_checkpoint(tmp_path, at(state, 2))
+        assert caught.value.errno == errno.ENOSPC
+        assert checkpoint_steps(tmp_path) == [1]
+
+    def save(path, *_, **__):
+        raise ValueError(f"Failed to write to {path}: [os_error_code='28']")
+
+    usage = shutil.disk_usage(tmp_path)._replace(free=100_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.shutil, "disk_usage", lambda path: usage)
+        refuse()
+    monkeypatch.setattr(checkpoints.ocp, "save", save)
+    refuse()

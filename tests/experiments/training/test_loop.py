@@ -152,11 +152,59 @@ class TestGoingOn:
         for changed, match in (
             ({"seed": 6}, "seed was 5, is 6"),
             ({"batch_size": 56}, "batch_size was 28, is 56"),
-            ({"recipe": dataclasses.replace(finished.recipe, box_loss="l1")}, "recipe was"),
+            (
+                {"recipe": dataclasses.replace(finished.recipe, box_loss="l1")},
+                "recipe.box_loss was 'l2', is 'l1'",
+            ),
+            (
+                {"recipe": dataclasses.replace(finished.recipe, steps=2 * STEPS)},
+                f"recipe.steps was {STEPS}, is {2 * STEPS}",
+            ),
+            ({"init": str(finished.weights)}, r"init was None, is '\w+'"),
         ):
             config = dataclasses.replace(finished, **changed)
-            with pytest.raises(ValueError, match=f"pnet holds a run with other settings .{match}"):
+            told = rf"pnet holds a run with other settings \({match}\); accepted are the same ones"
+            with pytest.raises(ValueError, match=told):
                 Run(config)
+
+    def test_with_other_samples_it_is_refused(self, tmp_path, finished):
+        drawn = draw_samples("pnet", each=8)
+        drawn.boxes[8 * 3, 0] += 0.01
+        save_samples(tmp_path / "pnet" / "train", drawn, {})
+        save_samples(tmp_path / "pnet" / "validation", drawn, {})
+        config = dataclasses.replace(finished, samples=str(tmp_path))
+        with pytest.raises(
+            ValueError, match=r"settings \(samples.digest was '\w+', is '\w+'\); acc"
+        ):
+            Run(config)
+
+    def test_where_nothing_tells_of_the_samples_it_goes_on(self, tmp_path, finished):
+        shutil.copytree(finished.folder, tmp_path / "pnet")
+        origin = tmp_path / "pnet" / "checkpoints" / "origin.json"
+        origin.unlink()
+        config = dataclasses.replace(finished, workdir=str(tmp_path))
+        assert int(Run(config).state.step) == STEPS
+        assert origin.exists()
+
+    @pytest.mark.parametrize("name", ["config.json", "checkpoints/origin.json"])
+    def test_a_broken_description_is_named(self, tmp_path, finished, name):
+        shutil.copytree(finished.folder, tmp_path / "pnet")
+        (tmp_path / "pnet" / name).write_text("{")
+        config = dataclasses.replace(finished, workdir=str(tmp_path))
+        with pytest.raises(ValueError, match=f"pnet/{name} is no whole JSON object"):
+            Run(config)
+
+    def test_from_a_damaged_checkpoint_it_goes_on_from_the_one_before(self, tmp_path, finished):
+        config = dataclasses.replace(finished, workdir=str(tmp_path))
+        shutil.copytree(finished.folder, config.folder)
+        arrays = config.folder / "checkpoints" / f"{STEPS:08d}" / "state" / "d"
+        for path in arrays.iterdir():
+            path.write_bytes(path.read_bytes()[:-1] + b"?")
+        config.weights.unlink()
+        run = Run(config)
+        assert int(run.state.step) == STEPS - 2
+        run.fit()
+        assert_same_weights(config, finished)
 
     def test_folders_may_lie_elsewhere_then(self, tmp_path, samples, finished):
         moved, workdir = tmp_path / "moved", tmp_path / "run"
@@ -206,6 +254,23 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path, samples, monkeypatch):
     monkeypatch.setattr(loop, "train_step", lambda state, batch: (state, broken))
     with pytest.raises(FloatingPointError, match="the loss of pnet is nan by step 1; a lower"):
         loop.fit(make(samples, tmp_path))
+
+
+def test_ctrl_c_ends_the_run_between_two_steps(tmp_path, samples, monkeypatch):
+    means, done = {"loss": np.array(1.0), "recall": np.array(0.0)}, []
+
+    def step(state, batch):
+        done.append("begun")
+        if len(done) == 3:
+            signal.raise_signal(signal.SIGINT)
+        done.append("ended")
+        return state, means
+
+    monkeypatch.setattr(loop, "train_step", step)
+    with pytest.raises(KeyboardInterrupt):
+        loop.fit(make(samples, tmp_path, checkpoint_every=STEPS))
+    assert done == ["begun", "ended"] * 2
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 class TestBeforeTheFirstStep:

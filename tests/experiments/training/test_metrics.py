@@ -8,6 +8,7 @@ import types
 import numpy as np
 import pytest
 
+from experiments import curves as curves_command
 from experiments.training import curves, metrics
 
 
@@ -34,6 +35,17 @@ def test_lines_are_appended_and_cut_back_to_where_the_run_goes_on(tmp_path):
 
 def test_a_file_that_is_not_there_has_no_rows(tmp_path):
     assert metrics.read_metrics(tmp_path / "metrics.jsonl") == []
+
+
+@pytest.mark.parametrize(
+    "line", ["{", "[]", "7", '{"step": "1", "split": "train"}', '{"step": 1}', "\x00\udcff"]
+)
+def test_a_line_that_is_no_row_is_named(tmp_path, line):
+    path = tmp_path / "metrics.jsonl"
+    text = f'{{"step": 1, "split": "train"}}\n{line}\n'
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(ValueError, match=r"metrics.jsonl, line 2 is no row of metrics; accepted"):
+        metrics.read_metrics(path)
 
 
 def test_means_are_over_dispatches_of_one_step_or_of_several():
@@ -114,3 +126,15 @@ class TestCurves:
         monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
         assert curves.save_curves(tmp_path) is None
         assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize(
+        ("arguments", "told"),
+        [
+            ([], "no folder is named; accepted are those of stages"),
+            (["/nowhere/onet"], "/nowhere/onet/metrics.jsonl is missing; accepted is the folder"),
+        ],
+    )
+    def test_the_command_ends_with_a_word(self, capsys, arguments, told):
+        pytest.importorskip("matplotlib.figure")
+        assert curves_command.main(["curves", *arguments]) == 2
+        assert capsys.readouterr().err.startswith(f"error: {told}")

@@ -7,7 +7,8 @@ from PIL import Image, ImageDraw
 from data import records
 from experiments.mining import shards
 from experiments.training import pipeline
-from mtcnn_jax import load_params
+from experiments.training.settings import make_config
+from mtcnn_jax import load_params, save_params
 from tests.experiments.flag_values import flag_values
 
 
@@ -57,6 +58,80 @@ def test_the_whole_cascade_is_trained_in_rounds_and_goes_on_where_it_stopped(tmp
     assert len(times) == 4 * 2 * 5
     assert pipeline.train_all(values).read_bytes() == content
     assert times == {path: path.stat().st_mtime_ns for path in tmp_path.glob("samples/**/*.npy")}
+
+
+def test_later_rounds_shorten_their_warm_up_as_well(tmp_path):
+    values = flag_values(tmp_path, rounds=3, steps=["300"], warmup_steps=None)
+    plan = pipeline.plan_rounds(values)
+    found = [[(c.recipe.steps, c.recipe.warmup_steps) for c in configs] for configs in plan]
+    assert found == [[(300, 200)] * 3, [(150, 15)] * 2, [(150, 15)] * 2]
+    plan = pipeline.plan_rounds(flag_values(tmp_path, rounds=2, steps=["1"], warmup_steps=None))
+    assert [config.recipe.steps for config in plan[1]] == [1, 1]
+
+
+@pytest.mark.parametrize(("ratio", "celeb"), [("3:1:1:0", ""), ("3:1:1:2", "celeb_a_wild")])
+def test_without_landmarks_in_the_ratio_no_data_set_of_them_is_asked_for(
+    tmp_path, monkeypatch, ratio, celeb
+):
+    asked, mined, weights = set(), [], load_params()
+
+    def read(dataset, *, split, data_dir):
+        asked.add(dataset)
+        return []
+
+    monkeypatch.setattr(records, "read_pictures", read)
+    monkeypatch.setattr(pipeline, "mine_stage", lambda config, *_, **__: mined.append(config.celeb))
+    monkeypatch.setattr(pipeline, "fit", lambda config: config.recipe.stage)
+    monkeypatch.setattr(pipeline, "load_params", lambda path, stages: {path: weights[path]})
+    monkeypatch.setattr(pipeline, "save_curves", lambda folder: None)
+    pipeline.train_all(flag_values(tmp_path, ratio=ratio))
+    assert asked == {"wider_face", celeb} - {""}
+    assert mined == [celeb] * 6
+
+
+class TestCalibrated:
+    @pytest.fixture
+    def config(self, tmp_path):
+        config = make_config(flag_values(tmp_path, steps=["4"]), "rnet", ["rnet"])
+        config.folder.mkdir()
+        return config
+
+    @pytest.fixture(autouse=True)
+    def calls(self, monkeypatch):
+        calls = []
+
+        def calibrate(stage, params, images, *, target):
+            calls.append((stage, list(params), len(images), target))
+            return params
+
+        monkeypatch.setattr(pipeline, "calibrate", calibrate)
+        return calls
+
+    def test_it_is_done_once_and_of_others_refused(self, config, calls):
+        pictures = [drawn(number, landmarks=False) for number in range(3)]
+        params = load_params(stages=("pnet", "rnet"))
+        for _ in range(2):
+            path = pipeline.calibrated(config, params, 30, pictures, [1, 2, 3])
+            assert path == config.folder / "calibrated-30.npz"
+        assert calls == [("rnet", ["pnet", "rnet"], 3, 30)]
+        others = {**params, "pnet": params["rnet"]}
+        with pytest.raises(
+            ValueError,
+            match=r"calibrated-30.npz holds weights calibrated with other settings "
+            r"\(weights.pnet was '\w+', is '\w+'\); accepted are the same ones, or no such file",
+        ):
+            pipeline.calibrated(config, others, 30, pictures, [1, 2, 3])
+        with pytest.raises(ValueError, match="pictures.count was 3, is 2; pictures.digest was"):
+            pipeline.calibrated(config, params, 30, pictures[:2], [1, 2])
+        assert len(calls) == 1
+
+    def test_weights_from_before_that_do_not_tell_are_taken(self, config, calls, monkeypatch):
+        told = []
+        monkeypatch.setattr(pipeline.logging, "warning", lambda text, *a: told.append(text % a))
+        save_params(config.folder / "calibrated-30.npz", load_params(stages=("rnet",)))
+        pipeline.calibrated(config, load_params(stages=("pnet", "rnet")), 30, [], [])
+        assert calls == []
+        assert "calibrated-30.npz does not tell what it was calibrated on" in told[0]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,57 @@
+"""Which labelled windows of a picture make samples."""
+
+import numpy as np
+
+from data import records, sampling
+from experiments.mining.config import MineConfig
+from mtcnn_jax.training.samples import LANDMARK, NEGATIVE, PART, POSITIVE
+
+
+def picture_windows(
+    stage: str,
+    picture: records.Picture,
+    size: tuple[int, int],
+    proposed: np.ndarray,
+    config: MineConfig,
+    rng: np.random.Generator,
+    *,
+    negatives: int,
+) -> sampling.Windows:
+    """The labelled windows chosen from one picture: proposed, random, and jittered faces."""
+    sides = picture.boxes[:, 2:] - picture.boxes[:, :2]
+    ignored = picture.ignored | (sides.max(axis=1, initial=0) < config.smallest_face)
+    faces = picture.boxes[~ignored]
+    larger = sides.max(axis=1, initial=1)[~ignored] / max(config.smallest_face, 1)
+    each = larger**config.balance
+    jittered = np.round(config.jittered * each).astype(int)
+    around = [
+        sampling.squares_around(faces, jittered, rng, shift=0.15, stretch=1.25),
+        sampling.squares_around(faces, jittered, rng, shift=0.35, stretch=1.5),
+    ]
+    if stage == "pnet" and picture.exhaustive:
+        smallest = config.min_face_size
+        around.append(sampling.random_squares(size, 4 * negatives, rng, smallest=smallest))
+        around.append(sampling.squares_around(faces, 4, rng, shift=0.9, stretch=2.5))
+    labelled = [
+        sampling.label(
+            windows, picture.boxes, ignored, picture.landmarks, exhaustive=picture.exhaustive
+        )
+        for windows in (proposed, np.concatenate(around))
+    ]
+    if not picture.exhaustive:
+        # Detected windows first, parts among them: faces lie 5% of the side higher in those than in
+        # squares about their boxes, and landmarks are read off parts too.
+        count = round(config.landmark_windows * each.sum())
+        points = sampling.as_landmarks(labelled[0], kinds=(POSITIVE, PART))
+        detected = sampling.choose(points, {LANDMARK: count}, rng)
+        left = {LANDMARK: count - len(detected.kinds)}
+        others = sampling.choose(sampling.as_landmarks(labelled[1]), left, rng)
+        return sampling.merge([detected, others])
+    # Half of the positives and parts are detected windows where there are enough of them.
+    count = round(config.positives * each.sum())
+    limits = {NEGATIVE: negatives, POSITIVE: count // 2, PART: count // 2}
+    detected = sampling.choose(labelled[0], limits, rng, balance=config.balance)
+    left = {kind: count - int((detected.kinds == kind).sum()) for kind in (POSITIVE, PART)}
+    if stage == "pnet":
+        left[NEGATIVE] = negatives
+    return sampling.merge([detected, sampling.choose(labelled[1], left, rng)])
