@@ -1,8 +1,12 @@
 """What the commands' `main`s have in common."""
 
+import _thread
+import contextlib
 import errno
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from absl import flags, logging
 
@@ -18,6 +22,27 @@ def told(error: Exception) -> str:
         where = f" for {error.filename}" if error.filename else ""
         return f"no space is left on the disk{where}; free some and start the command again"
     return str(error)
+
+
+@contextlib.contextmanager
+def _ctrl_c_is_heard() -> Iterator[None]:
+    """Repeats a Ctrl-C that comes within a callback of the garbage collector, such as JAX has.
+
+    Nothing can be raised from there: Python prints a traceback and goes on.
+    """
+    before = sys.unraisablehook
+
+    def hook(unraisable: Any) -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            threading.Timer(0.01, _thread.interrupt_main).start()
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def run_command(argv: Sequence[str], work: Callable[[], None], *, quiet: bool = False) -> int:
@@ -37,7 +62,8 @@ def run_command(argv: Sequence[str], work: Callable[[], None], *, quiet: bool = 
     try:
         if argv[1:]:
             raise ValueError(f"{argv[1:]} is not part of a flag")
-        work()
+        with _ctrl_c_is_heard():
+            work()
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept", file=sys.stderr)
         return INTERRUPTED

@@ -43,7 +43,7 @@ def digests_of_weights(params: Mapping[str, Any]) -> dict[str, str]:
 
     def parts(network: Any) -> Iterator[Any]:
         for path, leaf in jax.tree_util.tree_leaves_with_path(network):
-            yield jax.tree_util.keystr(path).encode()
+            yield jax.tree_util.keystr(path, simple=True, separator=".").encode()
             yield leaf
 
     return {name: _digest(parts(network)) for name, network in params.items()}

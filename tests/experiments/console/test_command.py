@@ -79,6 +79,26 @@ def test_ctrl_c_ends_a_process_with_a_sentence_and_its_code():
     assert (process.returncode, told) == (130, "interrupted; what was finished is kept\n")
 
 
+def test_ctrl_c_within_the_garbage_collector_is_not_lost(capsys):
+    hook, reached = sys.unraisablehook, []
+
+    class Last:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+            reached.append("the end of __del__")
+
+    def work():
+        last = Last()
+        del last
+        time.sleep(5)
+        reached.append("the end of the work")
+
+    assert run_command(["command"], work) == INTERRUPTED
+    assert capsys.readouterr().err == "interrupted; what was finished is kept\n"
+    assert reached == []
+    assert sys.unraisablehook is hook
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
 def test_a_full_disk_is_told_with_its_name_where_it_is_known(capsys):
     def work():
