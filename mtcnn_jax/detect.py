@@ -13,7 +13,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mtcnn_jax.cascade.arguments import check_config, check_networks, check_outside_jit
+from mtcnn_jax.cascade.arguments import (
+    check_config,
+    check_networks,
+    check_outside_jit,
+    outside_jit,
+)
 from mtcnn_jax.cascade.stages import Params
 from mtcnn_jax.config import DetectConfig, is_whole, plain_number
 from mtcnn_jax.images import read_image
@@ -65,13 +70,15 @@ class Faces(NamedTuple):
 @functools.lru_cache(maxsize=256)
 def _placed_size(height: int, width: int) -> jax.Array:
     """int32 [2] on the device: a copy a call less."""
-    return jnp.array([height, width], jnp.int32)
+    with jax.ensure_compile_time_eval():  # Else, under a user's `jit`, what is kept is its trace.
+        return jnp.array([height, width], jnp.int32)
 
 
 @functools.lru_cache(maxsize=256)
 def _placed(config: DetectConfig) -> DetectConfig:
     """`config` with its thresholds on the device: eight copies a call less."""
-    return jax.tree.map(lambda threshold: jnp.asarray(threshold, jnp.float32), config)
+    with jax.ensure_compile_time_eval():
+        return jax.tree.map(lambda threshold: jnp.asarray(threshold, jnp.float32), config)
 
 
 def _fill(canvas: np.ndarray, image: np.ndarray) -> None:
@@ -109,7 +116,6 @@ def _attempts(
     return [(attempt, _placed(attempt)) for attempt in attempts]
 
 
-@jax.ensure_compile_time_eval()  # Else what is placed under a user's `jit` is kept, traced.
 def _run_one(
     run: Callable,
     params: Params,
@@ -154,7 +160,6 @@ def _overflow(found: Any) -> np.ndarray:
     return found[-1][:3].astype(int)
 
 
-@jax.ensure_compile_time_eval()
 def _run_all(
     one: Callable,
     many: Callable,
@@ -275,7 +280,8 @@ def detect(params: Params, image: Any, config: DetectConfig = DetectConfig()) ->
     checked(config, None)
     picture = read_image(image)
     _check_params(params, config)
-    return _faces(_run_one(detector(many=False), params, picture, config))
+    with outside_jit():
+        return _faces(_run_one(detector(many=False), params, picture, config))
 
 
 def detect_batch(
@@ -309,7 +315,8 @@ def detect_batch(
     arrays = _read_all(images)
     _check_params(params, config)
     one, many = detector(many=False), detector(many=True)
-    found = _run_all(one, many, params, arrays, config, batch_size)
+    with outside_jit():
+        found = _run_all(one, many, params, arrays, config, batch_size)
     return [_faces(one) for one in found]
 
 
@@ -351,7 +358,8 @@ def detect_stages(
     stages = list(INPUT_SIZE)
     _check_params(params, config, stages[: stages.index(until) + 1])
     one, many = staged(until, many=False), staged(until, many=True)
-    found = _run_all(one, many, params, arrays, config, batch_size, buckets)
+    with outside_jit():
+        found = _run_all(one, many, params, arrays, config, batch_size, buckets)
     return [
         {
             name: np.concatenate([stage.boxes, stage.scores[:, None]], axis=1)[stage.valid]
