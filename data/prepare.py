@@ -80,6 +80,9 @@ def main(argv: list[str]) -> int:
                 leave_out_broken=values.leave_out_broken,
             )
             print(folder)
+    except KeyboardInterrupt:
+        print("interrupted; a data set that was not finished is prepared anew", file=sys.stderr)
+        return 130
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

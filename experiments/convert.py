@@ -26,6 +26,7 @@ import sys
 
 from absl import app, flags
 
+from experiments.console.command import told, until_interrupted
 from experiments.files.packages import PACKAGES, Package
 from experiments.files.sources import read_weights
 from mtcnn_jax.weights.params import nest, save_params
@@ -39,7 +40,7 @@ def run(package: str, source: str, output: str) -> int:
         weights = read_weights(PACKAGES[package], source)
         save_params(output, nest(weights))
     except (ImportError, OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {told(error)}", file=sys.stderr)
         return 2
     print(f"{output}: {len(weights)} tensors of {package}")
     return 0
@@ -66,7 +67,7 @@ def main(argv: list[str]) -> int:
     if argv[1:]:
         raise app.UsageError(f"{argv[1:]} is not part of a flag; name the weights with --input")
     values = flags.FLAGS
-    return run(values["from"].value, values.input, values.output)
+    return until_interrupted(lambda: run(values["from"].value, values.input, values.output))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ pictures were read and drawn, 1 if some were not (and for unknown flags), 2 if t
 start or could not write, 130 if it was interrupted.
 """
 
+import functools
 import json
 import os
 import pathlib
@@ -30,15 +31,13 @@ from absl import app, flags, logging
 from tqdm import tqdm
 
 import mtcnn_jax as mj
+from experiments.console.command import told, until_interrupted
 from experiments.console.compilations import keep_compilations
 from experiments.console.writing import append_line
 from experiments.files.pictures import Found, find_pictures
 from experiments.files.results import ANNOTATED, begin_lines, to_record, write_annotated
 from mtcnn_jax.cascade.stages import Params
 from mtcnn_jax.runtime.buckets import check_size
-
-INTERRUPTED = 130
-"""The exit code after Ctrl-C, as shells give it: 128 and the signal's number."""
 
 LOOKED_AFTER = 16
 """Pictures between two looks at the memory map, which takes up to 30 ms."""
@@ -145,7 +144,7 @@ def run(
     try:
         return 0 if detect_files(params, found, output, config) else 1
     except OSError as error:
-        print(f"error: {error}; what was written before stays", file=sys.stderr)
+        print(f"error: {told(error)}; what was written before stays", file=sys.stderr)
         return 2
 
 
@@ -179,19 +178,17 @@ def main(argv: list[str]) -> int:
     values = flags.FLAGS
     if not values["verbosity"].present:
         logging.set_verbosity(logging.WARNING)  # Else JAX tells of every backend it did not find.
-    try:
-        return run(
-            values.input,
-            values.output,
-            weights=values.weights,
-            min_face_size=values.min_face_size,
-            thresholds=values.thresholds,
-            scale_factor=values.scale_factor,
-            voting=values.voting,
-        )
-    except KeyboardInterrupt:
-        print("interrupted; what was finished is kept", file=sys.stderr)
-        return INTERRUPTED
+    work = functools.partial(
+        run,
+        values.input,
+        values.output,
+        weights=values.weights,
+        min_face_size=values.min_face_size,
+        thresholds=values.thresholds,
+        scale_factor=values.scale_factor,
+        voting=values.voting,
+    )
+    return until_interrupted(work)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,16 @@ def _ctrl_c_is_heard() -> Iterator[None]:
         sys.unraisablehook = before
 
 
+def until_interrupted(work: Callable[[], int]) -> int:
+    """The exit code that `work` gives; `INTERRUPTED`, and a sentence, after Ctrl-C."""
+    try:
+        with _ctrl_c_is_heard():
+            return work()
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is kept", file=sys.stderr)
+        return INTERRUPTED
+
+
 def run_command(argv: Sequence[str], work: Callable[[], None], *, quiet: bool = False) -> int:
     """Does a command's work; wrong flags and input end it with a word and not with a traceback.
 
@@ -59,15 +69,15 @@ def run_command(argv: Sequence[str], work: Callable[[], None], *, quiet: bool = 
     """
     if quiet and not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)
-    try:
-        if argv[1:]:
-            raise ValueError(f"{argv[1:]} is not part of a flag")
-        with _ctrl_c_is_heard():
+
+    def checked() -> int:
+        try:
+            if argv[1:]:
+                raise ValueError(f"{argv[1:]} is not part of a flag")
             work()
-    except KeyboardInterrupt:
-        print("interrupted; what was finished is kept", file=sys.stderr)
-        return INTERRUPTED
-    except (OSError, ValueError, FloatingPointError) as error:
-        print(f"error: {told(error)}", file=sys.stderr)
-        return 2
-    return 0
+        except (OSError, ValueError, FloatingPointError) as error:
+            print(f"error: {told(error)}", file=sys.stderr)
+            return 2
+        return 0
+
+    return until_interrupted(checked)

@@ -6,9 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import pytest
 
+from data import prepare
+from experiments import convert
 from experiments.console.command import INTERRUPTED, run_command
 from tests import ROOT
 
@@ -107,3 +110,27 @@ def test_a_full_disk_is_told_with_its_name_where_it_is_known(capsys):
 
     assert run_command(["command"], work) == 2
     assert capsys.readouterr().err.startswith("error: no space is left on the disk; free some")
+
+
+class Values(types.SimpleNamespace):
+    """Flags by name, as attributes and as absl keeps them."""
+
+    def __getitem__(self, name):
+        return types.SimpleNamespace(value=getattr(self, name))
+
+
+@pytest.mark.parametrize(
+    ("command", "work", "values"),
+    [
+        (convert, "run", {"from": "mtcnn", "input": "a", "output": "b"}),
+        (prepare, "prepare", {"dataset": ["x"], "manual_dir": "a", "data_dir": "b"}),
+    ],
+)
+def test_other_commands_end_alike_after_ctrl_c(command, work, values, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, work, interrupted)
+    monkeypatch.setattr(command.flags, "FLAGS", Values(leave_out_broken=False, **values))
+    assert command.main(["command"]) == INTERRUPTED
+    assert capsys.readouterr().err.startswith("interrupted; ")
