@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 
 import jax
 import numpy as np
@@ -18,6 +19,10 @@ FLAGS = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=1"
 with pytest.MonkeyPatch.context() as _patch:
     _patch.setenv("XLA_FLAGS", FLAGS)
     jax.devices()
+
+# A shell that starts the suite in the background has it, and all that it starts, ignore Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")
