@@ -4,6 +4,7 @@ A fork has none of its parent's threads, and JAX waits for them.
 """
 
 import os
+import sys
 
 _user: int | None = None
 
@@ -24,3 +25,16 @@ def check_process() -> None:
             'and would wait for ever; accepted: multiprocessing.get_context("spawn"), or calling '
             "load_params and detect in the forked processes alone"
         )
+
+
+def _before_fork() -> None:
+    """Notes what the caller has done with JAX itself, where this version of it tells."""
+    global _user
+    bridge = sys.modules.get("jax._src.xla_bridge")
+    started = getattr(bridge, "backends_are_initialized", None)
+    if _user is None and started is not None and started():
+        _user = os.getpid()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork)
