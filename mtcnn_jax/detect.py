@@ -13,7 +13,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mtcnn_jax.cascade.arguments import check_config, check_networks, check_outside_jit
+from mtcnn_jax.cascade.arguments import (
+    check_config,
+    check_networks,
+    check_outside_jit,
+    outside_jit,
+)
 from mtcnn_jax.cascade.stages import Params
 from mtcnn_jax.config import DetectConfig, is_whole, plain_number
 from mtcnn_jax.images import read_image
@@ -25,7 +30,14 @@ from mtcnn_jax.networks.backends import (
 )
 from mtcnn_jax.networks.forks import check_process
 from mtcnn_jax.networks.layers import INPUT_SIZE
-from mtcnn_jax.runtime.buckets import BUCKETS, Buckets, bucket_of, by_bucket, check_size
+from mtcnn_jax.runtime.buckets import (
+    BUCKETS,
+    MOST_PIXELS,
+    Buckets,
+    bucket_of,
+    by_bucket,
+    check_size,
+)
 from mtcnn_jax.runtime.compiled import detector, staged, unpacked
 
 GROWTH = 4
@@ -58,13 +70,15 @@ class Faces(NamedTuple):
 @functools.lru_cache(maxsize=256)
 def _placed_size(height: int, width: int) -> jax.Array:
     """int32 [2] on the device: a copy a call less."""
-    return jnp.array([height, width], jnp.int32)
+    with jax.ensure_compile_time_eval():  # Else, under a user's `jit`, what is kept is its trace.
+        return jnp.array([height, width], jnp.int32)
 
 
 @functools.lru_cache(maxsize=256)
 def _placed(config: DetectConfig) -> DetectConfig:
     """`config` with its thresholds on the device: eight copies a call less."""
-    return jax.tree.map(lambda threshold: jnp.asarray(threshold, jnp.float32), config)
+    with jax.ensure_compile_time_eval():
+        return jax.tree.map(lambda threshold: jnp.asarray(threshold, jnp.float32), config)
 
 
 def _fill(canvas: np.ndarray, image: np.ndarray) -> None:
@@ -177,13 +191,14 @@ def _run_all(
     # While the device looks at one batch, the host lays out the next and reads the one before.
     under_way: collections.deque = collections.deque()
     for shape, members in by_bucket(images, buckets).items():
-        buffers = [np.empty((batch_size, *shape, 3), np.uint8) for _ in range(AHEAD)]
-        for count, start in enumerate(range(0, len(members), batch_size)):
+        room = max(1, min(batch_size, MOST_PIXELS // math.prod(shape)))
+        buffers = [np.empty((room, *shape, 3), np.uint8) for _ in range(AHEAD)]
+        for count, start in enumerate(range(0, len(members), room)):
             if len(under_way) == AHEAD:
                 collect(*under_way.popleft())
             laid_out = buffers[count % AHEAD]
-            sizes = np.zeros((batch_size, 2), np.int32)
-            part = members[start : start + batch_size]
+            sizes = np.zeros((room, 2), np.int32)
+            part = members[start : start + room]
             for row, number in enumerate(part):
                 sizes[row] = images[number].shape[:2]
                 _fill(laid_out[row], images[number])
@@ -265,7 +280,8 @@ def detect(params: Params, image: Any, config: DetectConfig = DetectConfig()) ->
     checked(config, None)
     picture = read_image(image)
     _check_params(params, config)
-    return _faces(_run_one(detector(many=False), params, picture, config))
+    with outside_jit():
+        return _faces(_run_one(detector(many=False), params, picture, config))
 
 
 def detect_batch(
@@ -281,8 +297,9 @@ def detect_batch(
         params: from `load_params`.
         images: what `detect` accepts, each: a list of such, or an array [n, h, w, 3].
         config: how to look.
-        batch_size: pictures of one bucket that go through together; by default 1 on a CPU, where
-            one picture keeps all cores busy, and 16 elsewhere.
+        batch_size: pictures of one bucket that go through together, fewer where those would be of
+            more than 134 megapixels; by default 1 on a CPU, where one picture keeps all cores busy,
+            and 16 elsewhere.
 
     Returns:
         The faces of each picture, in order, equal to `detect` one by one.
@@ -298,7 +315,8 @@ def detect_batch(
     arrays = _read_all(images)
     _check_params(params, config)
     one, many = detector(many=False), detector(many=True)
-    found = _run_all(one, many, params, arrays, config, batch_size)
+    with outside_jit():
+        found = _run_all(one, many, params, arrays, config, batch_size)
     return [_faces(one) for one in found]
 
 
@@ -340,7 +358,8 @@ def detect_stages(
     stages = list(INPUT_SIZE)
     _check_params(params, config, stages[: stages.index(until) + 1])
     one, many = staged(until, many=False), staged(until, many=True)
-    found = _run_all(one, many, params, arrays, config, batch_size, buckets)
+    with outside_jit():
+        found = _run_all(one, many, params, arrays, config, batch_size, buckets)
     return [
         {
             name: np.concatenate([stage.boxes, stage.scores[:, None]], axis=1)[stage.valid]

@@ -1,7 +1,8 @@
 """What the cascade is given, checked by types and shapes: under `jit` it costs nothing."""
 
+import contextlib
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -40,17 +41,39 @@ def check_networks(params: Any, stages: Iterable[str] = tuple(INPUT_SIZE)) -> No
         raise ValueError(f"params has no network {', '.join(missing)}; accepted is {_PARAMS}")
 
 
-def check_outside_jit(*arguments: Any) -> None:
-    """Checks that nothing of these pytrees is traced.
+def first_leaf(params: Any) -> Any:
+    """The first of the parameters, as good as all to tell their kind; None where there are none."""
+    while isinstance(params, Mapping):
+        params = next(iter(params.values()), None)
+    return params
+
+
+def check_outside_jit(params: Any, config: DetectConfig) -> None:
+    """Checks that neither is traced.
 
     Raises:
-        TypeError: if something is.
+        TypeError: if one is.
     """
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(arguments)):
-        raise TypeError(
-            "params or config is traced by jit, grad or vmap, inside of which detect does not run; "
-            "accepted there is detect_padded, on a canvas of a fixed shape"
-        )
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in (first_leaf(params), config.voting)):
+        raise _under_jit("params or config")
+
+
+@contextlib.contextmanager
+def outside_jit() -> Iterator[None]:
+    """For what computes on the device: where it fails because all is traced, the error says so."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if isinstance(jnp.zeros(()), jax.core.Tracer):
+            raise _under_jit("this call") from error
+        raise
+
+
+def _under_jit(what: str) -> TypeError:
+    return TypeError(
+        f"{what} is traced by jit, grad or vmap, inside of which detect does not run; accepted "
+        "there is detect_padded, on a canvas of a fixed shape"
+    )
 
 
 def check_padded(params: Any, canvas: Any, size: Any, config: Any) -> None:

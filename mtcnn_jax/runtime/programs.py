@@ -13,6 +13,8 @@ from typing import Any
 
 import jax
 
+from mtcnn_jax.cascade.arguments import first_leaf
+
 GIVEN_MAPPINGS = 65_530
 """Those of a process where the system does not say how many."""
 
@@ -48,10 +50,9 @@ def context() -> tuple:
 
 
 def form(params: Any, canvas: Any, config: Any) -> tuple:
-    """What tells one program of a function from another."""
-    leaves, structure = jax.tree.flatten(params)
-    first = leaves[0] if leaves else None
-    of_params = structure, getattr(first, "dtype", None), getattr(first, "sharding", None)
+    """What tells one program of a function from another, as far as a call can afford to look."""
+    first = first_leaf(params)
+    of_params = *params, getattr(first, "dtype", None), getattr(first, "sharding", None)
     return context(), canvas.shape, canvas.dtype, jax.tree.structure(config), of_params
 
 

@@ -246,6 +246,19 @@ def test_the_thresholds_on_the_device_are_not_copied_for_a_call():
     assert all(one is other for one, other in zip(leaves, again, strict=True))
 
 
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_under_jit_the_way_is_told_and_no_trace_is_left(batch_size, params):
+    image, config = np.zeros((61, 83, 3), np.uint8), dataclasses.replace(QUICK, voting=0.625)
+
+    def look(x=0):
+        found = mj.detect_batch(params, [image], config, batch_size=batch_size)
+        return x + len(found[0].scores)
+
+    with pytest.raises(TypeError, match=r"this call is traced by jit.*there is detect_padded"):
+        jax.jit(look)(2)
+    assert look() == 0
+
+
 def test_random_sizes_compile_at_most_twelve_times(params, monkeypatch):
     """300 pictures, 20 x 20 to 1600 x 1200, both orientations; every trace of the cascade counts.
 
@@ -301,6 +314,19 @@ def test_a_bucket_too_large_is_named(height, width):
     for look in (bucket_of, lambda *size: mj.warmup(NETWORKS, [size])):
         with pytest.raises(ValueError, match=words):
             look(height, width)
+
+
+def test_a_batch_of_large_pictures_is_smaller(monkeypatch):
+    monkeypatch.setattr(sys.modules["mtcnn_jax.detect"], "MOST_PIXELS", 3 * 320 * 320)
+    seen = []
+
+    def many(params, canvases, sizes, config):
+        seen.append(canvases.shape[:3])
+        return (np.zeros((len(canvases), 3), int),)
+
+    images = [np.zeros((side, side, 3), np.uint8) for side in (9, 300, 300, 300, 300, 600)]
+    assert len(_run_all(None, many, {}, images, QUICK, 4)) == 6
+    assert seen == [(4, 160, 160), (3, 320, 320), (3, 320, 320), (1, 768, 1024)]
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 2**16 + 1), (200_000, 1)])
