@@ -1,16 +1,10 @@
 """Detection on any picture: the padded, jitted cascade behind plain arrays in and out."""
 
-import collections
-import dataclasses
-import functools
-import math
 import os
-import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from mtcnn_jax.cascade.arguments import (
@@ -22,33 +16,15 @@ from mtcnn_jax.cascade.arguments import (
 from mtcnn_jax.cascade.stages import Params
 from mtcnn_jax.config import DetectConfig, is_whole, plain_number
 from mtcnn_jax.images import read_image
-from mtcnn_jax.networks.backends import (
-    BATCH_CHUNKS,
-    UNROLLED_CAPACITIES,
-    backend_of,
-    tries_unrolled,
-)
 from mtcnn_jax.networks.forks import check_process
 from mtcnn_jax.networks.layers import INPUT_SIZE
 from mtcnn_jax.runtime.buckets import (
     BUCKETS,
-    MOST_PIXELS,
     Buckets,
-    bucket_of,
-    by_bucket,
     check_size,
 )
+from mtcnn_jax.runtime.canvases import run_all, run_one
 from mtcnn_jax.runtime.compiled import detector, staged, unpacked
-
-GROWTH = 4
-"""How much larger the capacities get each time that a picture overflows them."""
-
-AHEAD = 2
-"""Batches under way at a time, and arrays that they are laid out in by turns."""
-
-GROWN_ABOVE = 2**20
-"""Pixels of a canvas above which the first size of the capacities is left out: 40 faces at
-1920x1080 overflow it, and with few the larger one costs nothing (decision 0013)."""
 
 
 class Faces(NamedTuple):
@@ -65,147 +41,6 @@ class Faces(NamedTuple):
     boxes: np.ndarray
     scores: np.ndarray
     landmarks: np.ndarray
-
-
-@functools.lru_cache(maxsize=256)
-def _placed_size(height: int, width: int) -> jax.Array:
-    """int32 [2] on the device: a copy a call less."""
-    with jax.ensure_compile_time_eval():  # Else, under a user's `jit`, what is kept is its trace.
-        return jnp.array([height, width], jnp.int32)
-
-
-@functools.lru_cache(maxsize=256)
-def _placed(config: DetectConfig) -> DetectConfig:
-    """`config` with its thresholds on the device: eight copies a call less."""
-    with jax.ensure_compile_time_eval():
-        return jax.tree.map(lambda threshold: jnp.asarray(threshold, jnp.float32), config)
-
-
-def _fill(canvas: np.ndarray, image: np.ndarray) -> None:
-    """Lays `image` in the first corner of `canvas`, of which the rest may be anything."""
-    canvas[: image.shape[0], : image.shape[1]] = image
-
-
-@functools.lru_cache(maxsize=256)
-def _attempts(
-    config: DetectConfig, shape: tuple[int, int], *, overflown: bool
-) -> list[tuple[DetectConfig, DetectConfig]]:
-    """What to try on a canvas, one after the other for as long as the capacities overflow.
-
-    Args:
-        config: how to look.
-        shape: of the canvas.
-        overflown: whether its capacities, as they are, have been tried in a batch.
-
-    Returns:
-        Configs, each as it is and `_placed`.
-    """
-    attempts = []
-    large = math.prod(shape) > GROWN_ABOVE
-    if tries_unrolled(config.backend) and not (large or overflown):
-        least = tuple(map(min, config.capacities, UNROLLED_CAPACITIES))
-        attempts.append(
-            dataclasses.replace(config, backend="gpu_unrolled", capacities=least, retries=0)
-        )
-    backend = "gpu" if tries_unrolled(config.backend) else config.backend
-    for retry in range(min(large or overflown, config.retries), config.retries + 1):
-        capacities = tuple(GROWTH**retry * capacity for capacity in config.capacities)
-        attempts.append(
-            dataclasses.replace(config, backend=backend, capacities=capacities, retries=0)
-        )
-    return [(attempt, _placed(attempt)) for attempt in attempts]
-
-
-def _run_one(
-    run: Callable,
-    params: Params,
-    image: np.ndarray,
-    config: DetectConfig,
-    *,
-    buckets: Buckets = BUCKETS,
-    overflown: bool = False,
-) -> Any:
-    """Runs on uint8 [h, w, 3], again at larger capacities for as long as they overflow."""
-    height, width = image.shape[:2]
-    shape = bucket_of(height, width, buckets)
-    canvas = image
-    if image.shape[:2] != shape:
-        canvas = np.empty((*shape, 3), np.uint8)
-        _fill(canvas, image)
-    size = _placed_size(height, width)
-    attempts = _attempts(config, shape, overflown=overflown)
-    for _, placed in attempts:
-        found = jax.device_get(run(params, canvas, size, placed))
-        if not _overflow(found).any():
-            return found
-    _warn(_overflow(found), image, attempts[-1][0], stacklevel=4)
-    return found
-
-
-def _warn(
-    overflow: np.ndarray, image: np.ndarray, config: DetectConfig, *, stacklevel: int
-) -> None:
-    """Says how many windows a picture had over the capacities."""
-    height, width = image.shape[:2]
-    warnings.warn(
-        f"{tuple(overflow.tolist())} windows of a picture of {width} x {height} pixels went "
-        f"over the capacities {config.capacities} of P-Net, R-Net and O-Net; those of lowest score "
-        "were dropped. Raise DetectConfig's thresholds, min_face_size, capacities or retries.",
-        stacklevel=stacklevel + 1,
-    )
-
-
-def _overflow(found: Any) -> np.ndarray:
-    """int [3], from what any of the compiled functions gives for a picture."""
-    return found[-1][:3].astype(int)
-
-
-def _run_all(
-    one: Callable,
-    many: Callable,
-    params: Params,
-    images: Sequence[np.ndarray],
-    config: DetectConfig,
-    batch_size: int,
-    buckets: Buckets = BUCKETS,
-) -> list[Any]:
-    """Runs on every picture, `batch_size` of one bucket at a time; results in order."""
-    run_one = functools.partial(_run_one, one, params, config=config, buckets=buckets)
-    if batch_size == 1:
-        return [run_one(image) for image in images]
-    results: dict[int, Any] = {}
-    chunks = config.chunks or BATCH_CHUNKS[backend_of(config.backend)]
-    static = _placed(dataclasses.replace(config, chunks=chunks, retries=0))
-
-    def collect(found: Any, part: list[int]) -> None:
-        found = jax.device_get(found)
-        for row, number in enumerate(part):
-            single = jax.tree.map(lambda x, row=row: x[row], found)
-            if _overflow(single).any():
-                if config.retries:
-                    single = run_one(images[number], overflown=True)
-                else:
-                    _warn(_overflow(single), images[number], config, stacklevel=4)
-            results[number] = single
-
-    # While the device looks at one batch, the host lays out the next and reads the one before.
-    under_way: collections.deque = collections.deque()
-    for shape, members in by_bucket(images, buckets).items():
-        room = max(1, min(batch_size, MOST_PIXELS // math.prod(shape)))
-        buffers = [np.empty((room, *shape, 3), np.uint8) for _ in range(AHEAD)]
-        for count, start in enumerate(range(0, len(members), room)):
-            if len(under_way) == AHEAD:
-                collect(*under_way.popleft())
-            laid_out = buffers[count % AHEAD]
-            sizes = np.zeros((room, 2), np.int32)
-            part = members[start : start + room]
-            for row, number in enumerate(part):
-                sizes[row] = images[number].shape[:2]
-                _fill(laid_out[row], images[number])
-            under_way.append((many(params, laid_out, sizes, static), part))
-    for batch in under_way:
-        collect(*batch)
-    return [results[number] for number in range(len(images))]
 
 
 def checked(config: Any, batch_size: int | None) -> int:
@@ -281,7 +116,7 @@ def detect(params: Params, image: Any, config: DetectConfig = DetectConfig()) ->
     picture = read_image(image)
     _check_params(params, config)
     with outside_jit():
-        return _faces(_run_one(detector(many=False), params, picture, config))
+        return _faces(run_one(detector(many=False), params, picture, config))
 
 
 def detect_batch(
@@ -316,7 +151,7 @@ def detect_batch(
     _check_params(params, config)
     one, many = detector(many=False), detector(many=True)
     with outside_jit():
-        found = _run_all(one, many, params, arrays, config, batch_size)
+        found = run_all(one, many, params, arrays, config, batch_size)
     return [_faces(one) for one in found]
 
 
@@ -359,7 +194,7 @@ def detect_stages(
     _check_params(params, config, stages[: stages.index(until) + 1])
     one, many = staged(until, many=False), staged(until, many=True)
     with outside_jit():
-        found = _run_all(one, many, params, arrays, config, batch_size, buckets)
+        found = run_all(one, many, params, arrays, config, batch_size, buckets)
     return [
         {
             name: np.concatenate([stage.boxes, stage.scores[:, None]], axis=1)[stage.valid]

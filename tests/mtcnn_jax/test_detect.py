@@ -18,8 +18,9 @@ from PIL import Image
 
 import mtcnn_jax as mj
 from mtcnn_jax.cascade import stages
-from mtcnn_jax.detect import _attempts, _placed, _run_all, _run_one
+from mtcnn_jax.runtime import canvases
 from mtcnn_jax.runtime.buckets import bucket_of
+from mtcnn_jax.runtime.canvases import attempts, placed, run_all, run_one
 from tests import ROOT
 
 QUICK = mj.DetectConfig(min_face_size=40)
@@ -90,7 +91,7 @@ def test_a_photo_of_twelve_megapixels_needs_less_than_three_gigabytes(shared):
     """
     folder = shared / "reference"
     files = [folder / "cascade/weights.npz", folder / "photos/vga_street.png"]
-    largest, _ = _attempts(mj.DetectConfig(), (3072, 4096), overflown=False)[-1]
+    largest, _ = attempts(mj.DetectConfig(), (3072, 4096), overflown=False)[-1]
     result = subprocess.run(
         [sys.executable, "-W", "error", "-c", LARGE, *map(str, [*files, *largest.capacities])],
         cwd=ROOT,
@@ -168,7 +169,7 @@ def test_large_pictures_begin_with_larger_capacities(size, retries, wanted):
         return (np.zeros(3, int),)
 
     config = mj.DetectConfig(capacities=(8, 4, 2), retries=retries)
-    _run_one(run, {}, np.zeros((*size, 3), np.uint8), config)
+    run_one(run, {}, np.zeros((*size, 3), np.uint8), config)
     assert seen == [wanted]
 
 
@@ -180,7 +181,7 @@ def test_the_form_without_loops_comes_first_and_then_the_one_that_holds_all():
         return (np.full(3, answers[len(seen) - 1]),)
 
     config = mj.DetectConfig(backend="gpu_unrolled", capacities=(4096, 1024, 64))
-    _run_one(run, {}, np.zeros((480, 640, 3), np.uint8), config)
+    run_one(run, {}, np.zeros((480, 640, 3), np.uint8), config)
     first = (2048, 512, 64)  # Those of the backend, or the user's where they are less.
     later = [("gpu", (4096, 1024, 64)), ("gpu", (16384, 4096, 256))]
     assert seen == [("gpu_unrolled", first), *later]
@@ -188,13 +189,13 @@ def test_the_form_without_loops_comes_first_and_then_the_one_that_holds_all():
 
 def test_on_a_gpu_it_is_the_same_two_forms(monkeypatch):
     """Which are those that `warmup` compiles."""
-    _attempts.cache_clear()
+    attempts.cache_clear()
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     found = {
-        shape: [config.backend for config, _ in _attempts(QUICK, shape, overflown=False)]
+        shape: [config.backend for config, _ in attempts(QUICK, shape, overflown=False)]
         for shape in [(480, 640), (1080, 1920)]
     }
-    _attempts.cache_clear()
+    attempts.cache_clear()
     assert found == {(480, 640): ["gpu_unrolled", *["gpu"] * 3], (1080, 1920): ["gpu", "gpu"]}
 
 
@@ -214,7 +215,7 @@ def test_a_picture_of_a_batch_that_overflows_is_not_looked_at_alike_again(retrie
     images = [np.zeros((480, 640, 3), np.uint8)] * 2
     told = pytest.warns(UserWarning, match="went over") if looks == 1 else contextlib.nullcontext()
     with told:
-        _run_all(one, many, {}, images, config, 2)
+        run_all(one, many, {}, images, config, 2)
     assert seen == [(8, 4, 2), (32, 16, 8)][:looks]
 
 
@@ -242,10 +243,10 @@ def test_stages_narrow_down_to_the_faces(params, street):
 
 
 def test_the_thresholds_on_the_device_are_not_copied_for_a_call():
-    placed = _placed(QUICK)
-    leaves = jax.tree.leaves(placed)
+    config = placed(QUICK)
+    leaves = jax.tree.leaves(config)
     assert len(leaves) == 8 and all(isinstance(leaf, jax.Array) for leaf in leaves)
-    again = jax.tree.leaves(placed)
+    again = jax.tree.leaves(config)
     assert all(one is other for one, other in zip(leaves, again, strict=True))
 
 
@@ -320,7 +321,7 @@ def test_a_bucket_too_large_is_named(height, width):
 
 
 def test_a_batch_of_large_pictures_is_smaller(monkeypatch):
-    monkeypatch.setattr(sys.modules["mtcnn_jax.detect"], "MOST_PIXELS", 3 * 320 * 320)
+    monkeypatch.setattr(canvases, "MOST_PIXELS", 3 * 320 * 320)
     seen = []
 
     def many(params, canvases, sizes, config):
@@ -328,7 +329,7 @@ def test_a_batch_of_large_pictures_is_smaller(monkeypatch):
         return (np.zeros((len(canvases), 3), int),)
 
     images = [np.zeros((side, side, 3), np.uint8) for side in (9, 300, 300, 300, 300, 600)]
-    assert len(_run_all(None, many, {}, images, QUICK, 4)) == 6
+    assert len(run_all(None, many, {}, images, QUICK, 4)) == 6
     assert seen == [(4, 160, 160), (3, 320, 320), (3, 320, 320), (1, 768, 1024)]
 
 
@@ -390,7 +391,7 @@ def test_an_array_of_pictures_is_many(monkeypatch):
         seen.extend(array.shape for array in arrays)
         return []
 
-    monkeypatch.setattr(sys.modules["mtcnn_jax.detect"], "_run_all", run)
+    monkeypatch.setattr(sys.modules["mtcnn_jax.detect"], "run_all", run)
     mj.detect_batch(NETWORKS, np.stack([ARRAY, ARRAY]))
     assert seen == [(9, 7, 3), (9, 7, 3)]
 

@@ -1,0 +1,172 @@
+"""Compiled functions run on pictures of any size: laid on canvases, again where they overflow."""
+
+import collections
+import dataclasses
+import functools
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mtcnn_jax.cascade.stages import Params
+from mtcnn_jax.config import DetectConfig
+from mtcnn_jax.networks.backends import (
+    BATCH_CHUNKS,
+    UNROLLED_CAPACITIES,
+    backend_of,
+    tries_unrolled,
+)
+from mtcnn_jax.runtime.buckets import BUCKETS, MOST_PIXELS, Buckets, bucket_of, by_bucket
+
+GROWTH = 4
+"""How much larger the capacities get each time that a picture overflows them."""
+
+AHEAD = 2
+"""Batches under way at a time, and arrays that they are laid out in by turns."""
+
+GROWN_ABOVE = 2**20
+"""Pixels of a canvas above which the first size of the capacities is left out: 40 faces at
+1920x1080 overflow it, and with few the larger one costs nothing (decision 0013)."""
+
+
+@functools.lru_cache(maxsize=256)
+def _placed_size(height: int, width: int) -> jax.Array:
+    """int32 [2] on the device: a copy a call less."""
+    with jax.ensure_compile_time_eval():  # Else, under a user's `jit`, what is kept is its trace.
+        return jnp.array([height, width], jnp.int32)
+
+
+@functools.lru_cache(maxsize=256)
+def placed(config: DetectConfig) -> DetectConfig:
+    """`config` with its thresholds on the device: eight copies a call less."""
+    with jax.ensure_compile_time_eval():
+        return jax.tree.map(lambda threshold: jnp.asarray(threshold, jnp.float32), config)
+
+
+def _fill(canvas: np.ndarray, image: np.ndarray) -> None:
+    """Lays `image` in the first corner of `canvas`, of which the rest may be anything."""
+    canvas[: image.shape[0], : image.shape[1]] = image
+
+
+@functools.lru_cache(maxsize=256)
+def attempts(
+    config: DetectConfig, shape: tuple[int, int], *, overflown: bool
+) -> list[tuple[DetectConfig, DetectConfig]]:
+    """What to try on a canvas, one after the other for as long as the capacities overflow.
+
+    Args:
+        config: how to look.
+        shape: of the canvas.
+        overflown: whether its capacities, as they are, have been tried in a batch.
+
+    Returns:
+        Configs, each as it is and `placed`.
+    """
+    tried = []
+    large = math.prod(shape) > GROWN_ABOVE
+    if tries_unrolled(config.backend) and not (large or overflown):
+        least = tuple(map(min, config.capacities, UNROLLED_CAPACITIES))
+        tried.append(
+            dataclasses.replace(config, backend="gpu_unrolled", capacities=least, retries=0)
+        )
+    backend = "gpu" if tries_unrolled(config.backend) else config.backend
+    for retry in range(min(large or overflown, config.retries), config.retries + 1):
+        capacities = tuple(GROWTH**retry * capacity for capacity in config.capacities)
+        tried.append(dataclasses.replace(config, backend=backend, capacities=capacities, retries=0))
+    return [(attempt, placed(attempt)) for attempt in tried]
+
+
+def run_one(
+    run: Callable,
+    params: Params,
+    image: np.ndarray,
+    config: DetectConfig,
+    *,
+    buckets: Buckets = BUCKETS,
+    overflown: bool = False,
+) -> Any:
+    """Runs on uint8 [h, w, 3], again at larger capacities for as long as they overflow."""
+    height, width = image.shape[:2]
+    shape = bucket_of(height, width, buckets)
+    canvas = image
+    if image.shape[:2] != shape:
+        canvas = np.empty((*shape, 3), np.uint8)
+        _fill(canvas, image)
+    size = _placed_size(height, width)
+    tried = attempts(config, shape, overflown=overflown)
+    for _, looking in tried:
+        found = jax.device_get(run(params, canvas, size, looking))
+        if not _overflow(found).any():
+            return found
+    _warn(_overflow(found), image, tried[-1][0], stacklevel=4)
+    return found
+
+
+def _warn(
+    overflow: np.ndarray, image: np.ndarray, config: DetectConfig, *, stacklevel: int
+) -> None:
+    """Says how many windows a picture had over the capacities."""
+    height, width = image.shape[:2]
+    warnings.warn(
+        f"{tuple(overflow.tolist())} windows of a picture of {width} x {height} pixels went "
+        f"over the capacities {config.capacities} of P-Net, R-Net and O-Net; those of lowest score "
+        "were dropped. Raise DetectConfig's thresholds, min_face_size, capacities or retries.",
+        stacklevel=stacklevel + 1,
+    )
+
+
+def _overflow(found: Any) -> np.ndarray:
+    """int [3], from what any of the compiled functions gives for a picture."""
+    return found[-1][:3].astype(int)
+
+
+def run_all(
+    one: Callable,
+    many: Callable,
+    params: Params,
+    images: Sequence[np.ndarray],
+    config: DetectConfig,
+    batch_size: int,
+    buckets: Buckets = BUCKETS,
+) -> list[Any]:
+    """Runs on every picture, `batch_size` of one bucket at a time; results in order."""
+    look = functools.partial(run_one, one, params, config=config, buckets=buckets)
+    if batch_size == 1:
+        return [look(image) for image in images]
+    results: dict[int, Any] = {}
+    chunks = config.chunks or BATCH_CHUNKS[backend_of(config.backend)]
+    static = placed(dataclasses.replace(config, chunks=chunks, retries=0))
+
+    def collect(found: Any, part: list[int]) -> None:
+        found = jax.device_get(found)
+        for row, number in enumerate(part):
+            single = jax.tree.map(lambda x, row=row: x[row], found)
+            if _overflow(single).any():
+                if config.retries:
+                    single = look(images[number], overflown=True)
+                else:
+                    _warn(_overflow(single), images[number], config, stacklevel=4)
+            results[number] = single
+
+    # While the device looks at one batch, the host lays out the next and reads the one before.
+    under_way: collections.deque = collections.deque()
+    for shape, members in by_bucket(images, buckets).items():
+        room = max(1, min(batch_size, MOST_PIXELS // math.prod(shape)))
+        buffers = [np.empty((room, *shape, 3), np.uint8) for _ in range(AHEAD)]
+        for count, start in enumerate(range(0, len(members), room)):
+            if len(under_way) == AHEAD:
+                collect(*under_way.popleft())
+            laid_out = buffers[count % AHEAD]
+            sizes = np.zeros((room, 2), np.int32)
+            part = members[start : start + room]
+            for row, number in enumerate(part):
+                sizes[row] = images[number].shape[:2]
+                _fill(laid_out[row], images[number])
+            under_way.append((many(params, laid_out, sizes, static), part))
+    for batch in under_way:
+        collect(*batch)
+    return [results[number] for number in range(len(images))]
