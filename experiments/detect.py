@@ -51,6 +51,8 @@ def look_at(
     Raises:
         OSError, ValueError: It cannot be read, or is too large; the text names it.
     """
+    if path.is_dir():
+        raise ValueError(f"{str(path)!r} cannot be listed; accepted: a folder that you may read")
     if path.exists() and not path.is_file():
         raise ValueError(f"{str(path)!r} is a pipe, a device or the like; accepted: a picture file")
     try:

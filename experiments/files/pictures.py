@@ -45,7 +45,8 @@ def find_pictures(source: str, output: str) -> Found:
         return Found(path.parent, [path], 0)
     if path.is_dir():
         root, files = path, _files_in(path)
-        wanted = [file for file in files if file.suffix.lower() in ENDINGS]
+        # A folder among them could not be listed, and is named when it can't be read.
+        wanted = [file for file in files if file.suffix.lower() in ENDINGS or file.is_dir()]
     else:
         matches = {os.path.abspath(match) for match in glob.glob(source, recursive=True)}
         # A pipe or a link that leads nowhere stays, to be named when it can't be read.
@@ -64,9 +65,13 @@ def find_pictures(source: str, output: str) -> Found:
 
 
 def _files_in(folder: pathlib.Path) -> list[pathlib.Path]:
-    """All files in a folder and its sub folders but hidden ones, sorted."""
-    files = []
-    for parent, folders, names in os.walk(folder):
+    """All files in a folder and its sub folders but hidden ones, and folders not listed; sorted."""
+    files: list[pathlib.Path] = []
+
+    def keep(error: OSError) -> None:
+        files.append(pathlib.Path(error.filename))
+
+    for parent, folders, names in os.walk(folder, onerror=keep):
         folders[:] = [name for name in folders if not name.startswith(".")]
         files += [pathlib.Path(parent, name) for name in names if not name.startswith(".")]
     return sorted(files)

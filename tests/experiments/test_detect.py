@@ -179,6 +179,24 @@ class TestDetectFiles:
         assert f"not read: no such file: {str(tmp_path / 'in/c.jpg')!r}" in streams.err
         assert "pictures: 1, faces: 1, not read: 3;" in streams.out
 
+    def test_a_folder_that_cannot_be_listed_is_named(self, tmp_path, capsys, monkeypatch):
+        make(tmp_path / "in" / "sub" / "a.jpg")
+        make(tmp_path / "in" / "z.jpg")
+        scandir = os.scandir
+
+        def refuse(path):
+            if str(path).endswith("sub"):
+                raise PermissionError(13, "Permission denied", str(path))
+            return scandir(path)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "scandir", refuse)
+            found = detect.find_pictures(str(tmp_path / "in"), str(tmp_path / "out"))
+        assert [path.name for path in found.files] == ["sub", "z.jpg"]
+        assert self.run(tmp_path / "in" / "z.jpg", tmp_path / "out") is True
+        with pytest.raises(ValueError, match="sub' cannot be listed; accepted: a folder that"):
+            detect.look_at({}, found.files[0], mj.DetectConfig())
+
     def test_a_photo_of_a_phone_names_what_reads_it(self, tmp_path, capsys, monkeypatch):
         monkeypatch.setitem(sys.modules, "pillow_heif", None)
         make(tmp_path / "b.jpg")
