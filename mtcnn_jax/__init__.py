@@ -11,6 +11,7 @@ detect: any picture in, plain arrays out; images reads it, draw draws what was f
 cascade: the pure function below, stage by stage.
 networks: P-Net, R-Net and O-Net.
 weights: the bundled ones, and how any are read and written.
+writing: files that appear only once they are whole.
 runtime, warmup: what a process keeps compiled, and compiling ahead.
 training: samples, losses and the training step.
 """

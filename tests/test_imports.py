@@ -22,7 +22,7 @@ LIBRARY_NEEDS = {"PIL", "flax", "jax", "numpy"}
 TRAINING_NEEDS = {"optax"}
 
 PICTURE = ROOT / "docs/design/0006-imports-run-one-way.md"
-ALONE = {"mtcnn_jax.config", "mtcnn_jax.images"}
+ALONE = {"mtcnn_jax.config", "mtcnn_jax.images", "mtcnn_jax.writing"}
 """Files that rooms below the rest of their own folder import, and so are rooms of their own."""
 
 

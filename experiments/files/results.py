@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 
 import mtcnn_jax as mj
-from experiments.console.writing import write_whole
+from mtcnn_jax.writing import write_whole
 
 ANNOTATED = ".faces.jpg"
 """What the name of an annotated picture ends with, after the whole name of its original: two

@@ -14,7 +14,6 @@ import pathlib
 import pickle
 import platform
 import stat
-import tempfile
 import uuid
 import warnings
 from collections.abc import Callable
@@ -25,6 +24,7 @@ import numpy as np
 
 from mtcnn_jax.runtime import programs
 from mtcnn_jax.runtime.ownership import distrust, make_private
+from mtcnn_jax.writing import write_whole
 
 _BROKEN = (
     pickle.UnpicklingError,
@@ -206,11 +206,7 @@ def _compiled(
         content = b""  # So that no later process tries it in vain.
     try:
         make_private(path.parent)
-        with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as partial:
-            whole = pathlib.Path(partial) / path.name
-            whole.touch(0o600)
-            whole.write_bytes(content)
-            whole.replace(path)
+        write_whole(path, content, private=True)
     except OSError as error:
         warnings.warn(f"a compiled function could not be kept in {path}: {error}", stacklevel=2)
     return compiled

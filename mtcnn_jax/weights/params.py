@@ -8,7 +8,7 @@ tensor, named by its path: `pnet/conv1/kernel`.
 import importlib.resources
 import io
 import os
-import tempfile
+import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
 
@@ -20,6 +20,7 @@ from mtcnn_jax.networks.forks import check_process
 from mtcnn_jax.weights import formats
 from mtcnn_jax.weights.checks import check_tensors, to_own
 from mtcnn_jax.weights.npz import parse_npz, read_file
+from mtcnn_jax.writing import write_whole
 
 Params = dict[str, Any]
 """Nested dictionaries, stage -> layer -> "kernel", "bias" or "alpha" -> float32 array."""
@@ -98,12 +99,7 @@ def save_params(path: str | os.PathLike, params: Params) -> None:
     tensors = _flatten(params)
     content = io.BytesIO()
     np.savez(content, **{name: tensors[name] for name in formats.OWN.names if name in tensors})
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".params-") as beside:
-        # Opened here and not by tempfile, for the permissions that any new file gets.
-        complete = os.path.join(beside, "complete.npz")
-        with open(complete, "wb") as file:
-            file.write(content.getvalue())
-        os.replace(complete, path)
+    write_whole(pathlib.Path(path), content.getvalue())
 
 
 def check_params(
