@@ -9,6 +9,7 @@ In reading order:
 config: how to look for faces.
 detect: any picture in, plain arrays out; images reads it, draw draws what was found.
 cascade: the pure function below, stage by stage.
+anysize: the same as one program for pictures of any size.
 networks: P-Net, R-Net and O-Net.
 weights: the bundled ones, and how any are read and written.
 writing: files that appear only once they are whole.

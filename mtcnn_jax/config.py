@@ -34,8 +34,9 @@ class DetectConfig:
             for a CPU or a GPU), "gpu_unrolled" (a single picture of at most a megapixel without
             loops first, and as "gpu" where it does not fit), or "auto", what suits the device.
         retries: how often `detect` starts again, with all capacities four times as large, when a
-            picture overflows them; a picture that still does is reported by a warning. Pictures of
-            more than a megapixel, where they go one by one, begin with the first of these.
+            picture overflows them; a picture that still does is reported by a warning. On a CPU,
+            one by one, the largest of these come at once; on a GPU, pictures of more than a
+            megapixel begin with the first of these.
 
     Example:
         >>> import mtcnn_jax as mj

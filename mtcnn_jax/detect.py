@@ -18,11 +18,8 @@ from mtcnn_jax.config import DetectConfig, is_whole, plain_number
 from mtcnn_jax.images import read_image
 from mtcnn_jax.networks.forks import check_process
 from mtcnn_jax.networks.layers import INPUT_SIZE
-from mtcnn_jax.runtime.buckets import (
-    BUCKETS,
-    Buckets,
-    check_size,
-)
+from mtcnn_jax.runtime import pictures
+from mtcnn_jax.runtime.buckets import BUCKETS, Buckets, check_size
 from mtcnn_jax.runtime.canvases import run_all, run_one
 from mtcnn_jax.runtime.compiled import detector, staged, unpacked
 
@@ -116,7 +113,13 @@ def detect(params: Params, image: Any, config: DetectConfig = DetectConfig()) ->
     picture = read_image(image)
     _check_params(params, config)
     with outside_jit():
-        return _faces(run_one(detector(many=False), params, picture, config))
+        return _faces(_one(params, picture, config))
+
+
+def _one(params: Params, picture: np.ndarray, config: DetectConfig) -> np.ndarray:
+    if pictures.serves(config) and not pictures.has_own(picture, config):
+        return pictures.look(params, picture, config)
+    return run_one(detector(many=False), params, picture, config)
 
 
 def detect_batch(
@@ -149,8 +152,10 @@ def detect_batch(
     batch_size = checked(config, batch_size)
     arrays = _read_all(images)
     _check_params(params, config)
-    one, many = detector(many=False), detector(many=True)
     with outside_jit():
+        if batch_size == 1:
+            return [_faces(_one(params, picture, config)) for picture in arrays]
+        one, many = detector(many=False), detector(many=True)
         found = run_all(one, many, params, arrays, config, batch_size)
     return [_faces(one) for one in found]
 
@@ -172,7 +177,8 @@ def detect_stages(
         config: how to look.
         until: the last stage to run, "pnet", "rnet" or "onet".
         batch_size: as in `detect_batch`.
-        buckets: (height, width) of those that pictures go into, each compiled for anew.
+        buckets: (height, width) of those that pictures go into, each compiled for anew; of none
+            where one program serves all, on a CPU one by one.
 
     Returns:
         For each picture and each stage's name float32 [n, 5], box and score by descending score:
@@ -192,8 +198,13 @@ def detect_stages(
     arrays = _read_all(images)
     stages = list(INPUT_SIZE)
     _check_params(params, config, stages[: stages.index(until) + 1])
-    one, many = staged(until, many=False), staged(until, many=True)
     with outside_jit():
+        if batch_size == 1 and pictures.serves(config):
+            return [
+                pictures.stages(pictures.look(params, picture, config, wanted=until), until)
+                for picture in arrays
+            ]
+        one, many = staged(until, many=False), staged(until, many=True)
         found = run_all(one, many, params, arrays, config, batch_size, buckets)
     return [
         {

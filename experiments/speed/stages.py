@@ -118,7 +118,8 @@ def time_stages(
 
     pixels, cells = scan(params, canvas, size)
     shapes = tuple(tuple(-(-side // 2**mip) for side in shape) for mip in range(count))
-    propose = jit(lambda cells: stages.propose(cells, config)[0])
+    units = pyramid.units(levels)
+    propose = jit(lambda cells: stages.propose(cells, units, config)[0])
     windows = {"rnet": propose(cells)}
 
     def cut(name, pixels, size, boxes):

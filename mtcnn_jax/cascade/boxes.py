@@ -19,13 +19,16 @@ def area(boxes: jax.Array) -> jax.Array:
     return sides[..., 0] * sides[..., 1]
 
 
-def iou(a: jax.Array, b: jax.Array, *, mode: str = "union") -> jax.Array:
+def iou(
+    a: jax.Array, b: jax.Array, *, mode: str = "union", smaller: jax.Array | bool = False
+) -> jax.Array:
     """Overlap of every box of one set with every box of another.
 
     Args:
         a: [n, 4] boxes.
         b: [m, 4] boxes.
         mode: "union" divides the intersection by the union (Jaccard), "min" by the smaller box.
+        smaller: bool [], whether it is the latter after all; for one program that does either.
 
     Returns:
         [n, m] shares from 0 to 1; 0 where both boxes are empty.
@@ -51,6 +54,8 @@ def iou(a: jax.Array, b: jax.Array, *, mode: str = "union") -> jax.Array:
     intersection = jnp.maximum(along[0], 0) * jnp.maximum(along[1], 0)
     area_a, area_b = area(a)[:, None], area(b)[None, :]
     whole = area_a + area_b - intersection if mode == "union" else jnp.minimum(area_a, area_b)
+    if smaller is not False:
+        whole = jnp.where(smaller, jnp.minimum(area_a, area_b), whole)
     return jnp.where(whole > 0, intersection / jnp.where(whole > 0, whole, 1), 0)
 
 

@@ -169,12 +169,44 @@ def crop_from(
     if (TAPS[-1] - 1) * crop_size + 2 > SPARE:
         most = (SPARE - 2) // (TAPS[-1] - 1)
         raise ValueError(f"crop_size is {crop_size}; accepted are sizes up to {most}")
-    windows = jnp.asarray(windows, jnp.float32)
-    shapes = jnp.array(level_shapes, jnp.int32)
     starts = _starts(level_shapes)[:-1]
+    mips = jnp.array([(start, *shape) for start, shape in zip(starts, level_shapes, strict=True)])
+    return cut(
+        pixels,
+        mips.astype(jnp.int32),
+        jnp.int32(len(level_shapes)),
+        size,
+        windows,
+        crop_size=crop_size,
+        normalized=normalized,
+    )
+
+
+def cut(
+    pixels: jax.Array,
+    mips: jax.Array,
+    depth: jax.Array,
+    size: jax.Array,
+    windows: jax.Array,
+    *,
+    crop_size: int,
+    normalized: bool,
+) -> jax.Array:
+    """`crop_from` of mips whose sizes need not be known to the compiler.
+
+    Args:
+        pixels: float32 [n, 3], at least `SPARE` of them after the last that is wanted.
+        mips: int32 [m, 3], where each begins in `pixels`, its height and its width.
+        depth: int32 [], how many of them there are.
+        size: as in `crop_from`, and the other arguments too.
+        windows: likewise.
+        crop_size: likewise.
+        normalized: likewise.
+    """
+    windows = jnp.asarray(windows, jnp.float32)
     ratio = jnp.max(windows[:, 2:] - windows[:, :2], axis=-1) / crop_size
     mip = jnp.floor(jnp.log2(jnp.maximum(ratio, 2))).astype(jnp.int32) - 1
-    mip = jnp.minimum(mip, len(level_shapes) - 1)
+    mip = jnp.minimum(mip, depth - 1)
     unit = jnp.exp2(-mip.astype(jnp.float32))[:, None]
     grid = jnp.arange(crop_size, dtype=jnp.float32) + 0.5
 
@@ -190,10 +222,10 @@ def crop_from(
         index = index.astype(jnp.int32)
         extent = (size[axis] * unit)[..., None]
         covered = jnp.clip(extent - index, 0, 1) * (index >= 0)
-        return jnp.clip(index, 0, shapes[mip, axis][:, None, None] - 1), weight * covered
+        return jnp.clip(index, 0, mips[mip, 1 + axis][:, None, None] - 1), weight * covered
 
-    base = jnp.array(starts, jnp.int32)[mip][:, None, None]
-    width = shapes[mip, 1][:, None, None]
+    base = mips[mip, 0][:, None, None]
+    width = mips[mip, 2][:, None, None]
 
     def at_once(taps: int) -> jax.Array:
         """Every pixel from `taps` x `taps` of the mip."""
@@ -234,11 +266,11 @@ def crop_from(
             total += found * column_weights[:, None, :, column, None]
         return total
 
-    def cut(way: Callable[[int], jax.Array], taps: int) -> jax.Array:
+    def made(way: Callable[[int], jax.Array], taps: int) -> jax.Array:
         return normalize(way(taps)) if normalized else way(taps)
 
     if jax.default_backend() != "cpu":
-        return cut(at_once, TAPS[-1])
+        return made(at_once, TAPS[-1])
     largest = jnp.max(ratio)
-    branches = [functools.partial(cut, by_axes, taps) for taps in TAPS]
+    branches = [functools.partial(made, by_axes, taps) for taps in TAPS]
     return jax.lax.switch((largest > 1).astype(jnp.int32) + (largest >= 2), branches)

@@ -33,6 +33,7 @@ def nms(
     *,
     groups: jax.Array | None = None,
     mode: str = "union",
+    smaller: jax.Array | bool = False,
     backend: str = "auto",
 ) -> jax.Array:
     """Suppresses each box that overlaps a kept one with a higher score.
@@ -44,6 +45,7 @@ def nms(
         threshold: a box goes when its overlap is greater than this.
         groups: int [n]; only boxes of one group suppress each other (default: all do).
         mode: "union" or "min", as in `boxes.iou`.
+        smaller: as in `boxes.iou`.
         backend: as in `networks.backends`; the result does not depend on it.
 
     Returns:
@@ -67,7 +69,7 @@ def nms(
     places = jnp.arange(count + pad, dtype=jnp.int32)
     before = places[:block, None] < places[None, :block]
     used = jnp.max(jnp.where(valid, places + 1, 0), initial=0)
-    overlaps = functools.partial(_overlaps, threshold=threshold, mode=mode)
+    overlaps = functools.partial(_overlaps, threshold=threshold, mode=mode, smaller=smaller)
 
     def part(start):
         """Boxes and groups of the block that begins at `start`."""
@@ -163,7 +165,8 @@ def _overlaps(
     *,
     threshold: float,
     mode: str,
+    smaller: jax.Array | bool = False,
 ) -> jax.Array:
     """bool [n, m]: does each box of `first` overlap each of `second`, both boxes and groups."""
     same = first[1][:, None] == second[1][None, :]
-    return same & (box_lib.iou(first[0], second[0], mode=mode) > threshold)
+    return same & (box_lib.iou(first[0], second[0], mode=mode, smaller=smaller) > threshold)

@@ -124,12 +124,22 @@ def cells(level: Level) -> tuple[int, int]:
     return rows, columns
 
 
+def cells_within(level: Level) -> tuple[int, int]:
+    """Rows and columns of P-Net's windows that lie within a picture which fills the canvas."""
+    rows, columns = ((length - WINDOW) // STRIDE + 1 for length in level.shape)
+    return rows, columns
+
+
 def cell_windows(level: Level) -> np.ndarray:
-    """float32 [r, c, 4]: the window, in pixels of the picture, behind each of P-Net's cells."""
+    """float32 [r, c, 4]: the window, in pixels of the level, behind each of P-Net's cells."""
     rows, columns = cells(level)
     y, x = np.mgrid[0:rows, 0:columns] * STRIDE
-    corners = np.stack([x, y, x + WINDOW, y + WINDOW], axis=-1)
-    return (corners / level.scale).astype(np.float32)
+    return np.stack([x, y, x + WINDOW, y + WINDOW], axis=-1).astype(np.float32)
+
+
+def units(levels: tuple[Level, ...]) -> np.ndarray:
+    """float32 [n]: pixels of the picture for one of each level; [1] where there is none."""
+    return np.array([1 / level.scale for level in levels] or [1], np.float32)
 
 
 def cell_valid(level: Level, size: jax.Array) -> jax.Array:

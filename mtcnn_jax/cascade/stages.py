@@ -84,8 +84,8 @@ def scan(
         config: thresholds.
 
     Returns:
-        The windows of all its cells, not sorted; those that lie within the picture and exceed the
-        threshold are valid.
+        The windows of all its cells, not sorted, in pixels of their levels; those that lie within
+        the picture and exceed the threshold are valid.
     """
     found = []
     outputs = _outputs(params["pnet"], chain, size, levels, config.backend)
@@ -119,11 +119,13 @@ def _suppress(
     return keep, jnp.zeros((), jnp.int32)
 
 
-def propose(windows: Windows, config: DetectConfig) -> tuple[Windows, jax.Array]:
+def propose(windows: Windows, units: jax.Array, config: DetectConfig) -> tuple[Windows, jax.Array]:
     """Per-level and global suppression, calibration, squares.
 
     Args:
-        windows: from `scan`.
+        windows: from `scan`: within a level in whole numbers, for there every twelfth overlaps
+            another by just a half, and rounding would decide (decision 0010).
+        units: of `pyramid.units`.
         config: thresholds and capacities.
 
     Returns:
@@ -142,6 +144,7 @@ def propose(windows: Windows, config: DetectConfig) -> tuple[Windows, jax.Array]
     keep, undecided = _suppress(windows, within, config.backend, within=True)
     over_candidates = over + dropped + undecided
     windows, over = compacted(windows._replace(valid=keep), between)
+    windows = windows._replace(boxes=windows.boxes * jnp.asarray(units)[windows.groups, None])
     keep, undecided = _suppress(windows, overall, config.backend)
     windows, dropped = compacted(windows._replace(valid=keep), room)
     squares = box_lib.to_square(calibrated(windows))
@@ -256,9 +259,9 @@ def run_stages(
         cut = functools.partial(crops.crop_from, pixels, shapes[:count], size)
         return functools.partial(cut, crop_size=INPUT_SIZE[name], normalized=True)
 
-    left, landmarks, over_faces = {}, None, jnp.zeros((), jnp.int32)
     cells = scan(params, chain, size, levels, config)
-    left["pnet"], over = propose(cells, config)
+    left, landmarks, over_faces = {}, None, jnp.zeros((), jnp.int32)
+    left["pnet"], over = propose(cells, pyramid.units(levels), config)
     if until != "pnet":
         left["rnet"], over_faces = refine(params, crops_of("rnet"), left["pnet"], config)
     if until == "onet":

@@ -189,6 +189,29 @@ def _pnet_at_once(params: Params, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     return logits, offsets
 
 
+def pnet_rows(
+    params: Params, above: tuple[jax.Array, jax.Array], x: jax.Array
+) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+    """P-Net on the next rows of a picture, none of which is computed twice.
+
+    Args:
+        params: of P-Net.
+        above: the last two rows of its first two layers on the rows before; zeros at first.
+        x: float32 [1, 2 * r + 2, w, 3], the last two rows of pixels before, and new ones.
+
+    Returns:
+        `above` for the next rows, and logits and offsets as [r, (w - 10) / 2, 6], of which the
+        first row sees the pixels from eight rows above `x` on.
+    """
+    new = first_layers(x, params["conv1"], params["prelu1"], window=2)
+    rows = jnp.concatenate([above[0], new], axis=1)
+    second = prelu(convolve(rows, params["conv2"], columns=2), params["prelu2"])
+    rows = jnp.concatenate([above[1], second], axis=1)
+    third = prelu(convolve(rows, params["conv3"]), params["prelu3"])
+    found = jnp.concatenate(heads(third, params, ("prob", "reg"), multiple=8), axis=-1)
+    return (new[:, -2:], second[:, -2:]), found[0]
+
+
 def rnet(params: Params, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """`reference.RNet` on x [b, 24, 24, 3]."""
     x = first_layers(x, params["conv1"], params["prelu1"], window=3)

@@ -5,6 +5,7 @@ In reading order:
 buckets: the few shapes that pictures are padded to.
 compiled: the cascade as jitted functions.
 canvases: those run on pictures of any size, again where they overflow.
+pictures: the program for any size, in memory that is used again.
 programs: what this process has compiled: one thread makes each, and not too many.
 ownership: what others may have written, and so is not run.
 executables: those kept on disk for the next process.

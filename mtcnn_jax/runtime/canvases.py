@@ -102,13 +102,11 @@ def run_one(
         found = jax.device_get(run(params, canvas, size, looking))
         if not _overflow(found).any():
             return found
-    _warn(_overflow(found), image, tried[-1][0], stacklevel=4)
+    warn(_overflow(found), image, tried[-1][0], stacklevel=4)
     return found
 
 
-def _warn(
-    overflow: np.ndarray, image: np.ndarray, config: DetectConfig, *, stacklevel: int
-) -> None:
+def warn(overflow: np.ndarray, image: np.ndarray, config: DetectConfig, *, stacklevel: int) -> None:
     """Says how many windows a picture had over the capacities."""
     height, width = image.shape[:2]
     warnings.warn(
@@ -149,7 +147,7 @@ def run_all(
                 if config.retries:
                     single = look(images[number], overflown=True)
                 else:
-                    _warn(_overflow(single), images[number], config, stacklevel=4)
+                    warn(_overflow(single), images[number], config, stacklevel=4)
             results[number] = single
 
     # While the device looks at one batch, the host lays out the next and reads the one before.

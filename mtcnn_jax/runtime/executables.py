@@ -45,18 +45,28 @@ def folder() -> pathlib.Path | None:
     return pathlib.Path(path) if usable else None
 
 
-def kept(function: Callable, *, name: str, options: dict[str, Any]) -> Callable:
+def kept(
+    function: Callable,
+    *,
+    name: str,
+    options: dict[str, Any],
+    donated: tuple[int, ...] = (),
+    sized: Callable[[Any], Any] = lambda canvas: canvas,
+) -> Callable:
     """`function`, jitted, whose executables outlive the process where `folder` says so.
 
     Args:
-        function: of parameters, canvases [..., h, w, 3], sizes and a config.
+        function: of parameters, canvases [..., h, w, 3], sizes and a config; or of parameters,
+            other memory, what is of one form always, and a config.
         name: what tells it from the others.
         options: the compiler's.
+        donated: places of the arguments whose memory the results take.
+        sized: of the second argument gives the array whose shape tells its form.
 
     Returns:
         The function, to be called with positional arguments.
     """
-    plain = programs.jitted(function, options)
+    plain = programs.jitted(function, options, donated=donated)
 
     def make(place: pathlib.Path | None, static: tuple, arguments: tuple) -> Callable:
         *_, no_jit, debug_nans, device = static[0]
@@ -66,7 +76,7 @@ def kept(function: Callable, *, name: str, options: dict[str, Any]) -> Callable:
             return plain
         digest = _digest(f"{name} {options}", static, arguments)
         path = place / f"mtcnn_jax-{digest}"
-        run = _loaded(path, plain) or _compiled(path, function, options, arguments)
+        run = _loaded(path, plain) or _compiled(path, function, options, donated, arguments)
 
         def run_or_compile(*arguments: Any) -> Any:
             try:
@@ -78,7 +88,7 @@ def kept(function: Callable, *, name: str, options: dict[str, Any]) -> Callable:
         return run_or_compile
 
     def call(*arguments: Any) -> Any:
-        params, canvas, _, config = arguments
+        params, canvas, config = arguments[0], sized(arguments[1]), arguments[-1]
         place, (*static, of_params) = folder(), programs.form(params, canvas, config)
         key = (name, place, *static, of_params)
         return programs.call(key, lambda: make(place, tuple(static), arguments), arguments)
@@ -178,8 +188,13 @@ def _unpacked(content: bytes) -> Callable | None:
         return None
 
 
-def _packed(compiled: Any, arguments: tuple) -> bytes | None:
+def _packed(compiled: Any, arguments: tuple, donated: tuple[int, ...]) -> bytes | None:
     """The content of a file for an executable; None where what is loaded from it does not run."""
+    # The call takes what is donated, and the caller's is still wanted.
+    arguments = tuple(
+        jax.tree.map(jax.numpy.copy, argument) if place in donated else argument
+        for place, argument in enumerate(arguments)
+    )
     try:
         content = pickle.dumps(_serialization().serialize(compiled))
         jax.block_until_ready(_unpacked(content)(*arguments))
@@ -189,7 +204,11 @@ def _packed(compiled: Any, arguments: tuple) -> bytes | None:
 
 
 def _compiled(
-    path: pathlib.Path, function: Callable, options: dict[str, Any], arguments: tuple
+    path: pathlib.Path,
+    function: Callable,
+    options: dict[str, Any],
+    donated: tuple[int, ...],
+    arguments: tuple,
 ) -> Callable:
     """Compiles, and writes the file, which appears only once it is whole."""
     # What JAX has read from its own cache cannot be packed again: it looks whole, and functions are
@@ -197,8 +216,9 @@ def _compiled(
     for name in (path.name, uuid.uuid4().hex):
         named = functools.partial(function)
         named.__name__ = name.replace("-", "_")
-        compiled = jax.jit(named, compiler_options=options).lower(*arguments).compile()
-        content = _packed(compiled, arguments)
+        jitted = jax.jit(named, compiler_options=options, donate_argnums=donated)
+        compiled = jitted.lower(*arguments).compile()
+        content = _packed(compiled, arguments, donated)
         if content is not None:
             content = hashlib.sha256(content).digest() + content
             break

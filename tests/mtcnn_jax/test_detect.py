@@ -277,7 +277,8 @@ def test_random_sizes_compile_at_most_twelve_times(params, monkeypatch):
         return stages.Detections(zeros[:, :4], zeros[:, 0], zeros, zeros[:, 0] > 0, overflow)
 
     monkeypatch.setattr(stages, "detect_padded", traced)
-    config = mj.DetectConfig(min_face_size=21.5)  # No other test's, or its traces would do here.
+    # No other test's size, or its traces would do here.
+    config = mj.DetectConfig(min_face_size=21.5, backend="reference")
     rng = np.random.default_rng(0)
     for number in range(300):
         height, width = rng.integers(20, 1201), rng.integers(20, 1601)
@@ -392,7 +393,7 @@ def test_an_array_of_pictures_is_many(monkeypatch):
         return []
 
     monkeypatch.setattr(sys.modules["mtcnn_jax.detect"], "run_all", run)
-    mj.detect_batch(NETWORKS, np.stack([ARRAY, ARRAY]))
+    mj.detect_batch(NETWORKS, np.stack([ARRAY, ARRAY]), batch_size=2)
     assert seen == [(9, 7, 3), (9, 7, 3)]
 
 

@@ -96,7 +96,7 @@ def test_padding_changes_nothing():
 
 def test_cell_windows_cover_twelve_pixels_of_the_level_every_two():
     level = pyramid.plan((40, 60), min_face_size=24)[0]
-    windows = pyramid.cell_windows(level)
+    windows = pyramid.cell_windows(level) * pyramid.units((level,))
     np.testing.assert_allclose(windows[1, 3], [12, 4, 36, 28], rtol=1e-6)
     valid = pyramid.cell_valid(level, np.array([31, 60]))
     assert (

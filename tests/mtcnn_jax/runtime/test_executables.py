@@ -209,7 +209,7 @@ def test_a_link_and_a_pipe_in_a_files_place_are_not_followed(place):
 
 
 def test_what_cannot_be_kept_is_left_to_jax_from_then_on(place, monkeypatch):
-    monkeypatch.setattr(executables, "_packed", lambda compiled, arguments: None)
+    monkeypatch.setattr(executables, "_packed", lambda *arguments: None)
     first = Process()
     assert first() == pytest.approx(WANTED) and first.traces == 2
     assert [path.read_bytes() for path in files(place)] == [b""]

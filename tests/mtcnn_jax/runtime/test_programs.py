@@ -43,7 +43,7 @@ def cascade(monkeypatch):
 
 def look(min_face_size, side=100, precision=np.float32):
     params = {name: {"bias": np.zeros(1, precision)} for name in ("pnet", "rnet", "onet")}
-    config = mj.DetectConfig(min_face_size=min_face_size)
+    config = mj.DetectConfig(min_face_size=min_face_size, backend="reference")
     return mj.detect(params, np.zeros((side, side, 3), np.uint8), config)
 
 
