@@ -34,7 +34,8 @@ ten thousand of them to compile for a bucket."""
 SMALL_STEP, LARGE_STEP = 16, 1024
 
 MOST_PIXELS = 2**27
-"""Of a picture, 134 megapixels. Detection takes 100 to 130 MB of memory for each megapixel."""
+"""Of a picture, 134 megapixels. Detection on a canvas takes 100 to 130 MB for each megapixel, the
+program for any size 30."""
 
 LONGEST_SIDE = 2**16
 """Of a picture, in pixels. Of longer rows P-Net takes all at once (`networks.cpu.STRIP`)."""
