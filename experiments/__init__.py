@@ -9,5 +9,6 @@
     benchmark   the speed of detection, its stages and training, beside other packages
 
 What they do lies in the rooms of their subjects: training, mining, evaluation and speed; files is
-what detect and convert read and write, console what all of them share.
+what detect and convert read and write, console what all of them share. configs holds recipes,
+recipes reads them and makes a flag of each field.
 """
