@@ -7,8 +7,9 @@
     curves      draws what a run told of itself again
     evaluate    WIDER FACE, FDDB, AFLW, CelebA and labelled folders, by the papers' protocols
     benchmark   the speed of detection, its stages and training, beside other packages
+    ablate      the paper's studies, beside its own numbers
 
-What they do lies in the rooms of their subjects: training, mining, evaluation and speed; files is
-what detect and convert read and write, console what all of them share. configs holds recipes,
-recipes reads them and makes a flag of each field.
+What they do lies in the rooms of their subjects: training, mining, evaluation, speed and studies;
+files is what detect and convert read and write, console what all of them share. configs holds
+recipes, recipes reads them and makes a flag of each field.
 """

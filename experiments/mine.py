@@ -15,7 +15,7 @@ from typing import Any
 
 from absl import app, flags
 
-from experiments.console.command import run_command
+from experiments.console.command import parse_flags, run_command
 from experiments.console.compilations import keep_compilations
 from experiments.mining.config import MineConfig
 from experiments.mining.shards import STAGES, load_before, mine_stage
@@ -77,4 +77,4 @@ def main(argv: list[str]) -> int:
 
 if __name__ == "__main__":
     define_flags()
-    app.run(main)
+    app.run(main, flags_parser=parse_flags)

@@ -15,7 +15,7 @@ from typing import Any
 
 from absl import app, flags, logging
 
-from experiments.console.command import run_command
+from experiments.console.command import parse_flags, run_command
 from experiments.console.compilations import keep_compilations
 from experiments.recipes import flags as recipe_flags
 from experiments.training.cascade import STAGES
@@ -57,4 +57,4 @@ def main(argv: list[str]) -> int:
 
 if __name__ == "__main__":
     define_flags()
-    app.run(main)
+    app.run(main, flags_parser=parse_flags)
