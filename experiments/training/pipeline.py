@@ -19,6 +19,7 @@ from experiments.mining.origin import (
     read_origin,
 )
 from experiments.mining.shards import mine_stage, stages_before
+from experiments.mining.shared import SPLITS, shared_folder
 from experiments.training.cascade import STAGES, CascadeConfig
 from experiments.training.config import TrainConfig
 from experiments.training.curves import save_curves
@@ -26,8 +27,6 @@ from experiments.training.loop import check_goes_on, fit
 from experiments.training.metrics import replace_text
 from experiments.training.settings import warmup_within
 from mtcnn_jax import load_params, save_params
-
-SPLITS = ("train", "validation")
 
 LATER_SHARE = 0.5
 """Steps of a round after the first, which goes on from its weights, over those of the first."""
@@ -112,15 +111,22 @@ class Training:
         params: of the stages trained so far.
     """
 
-    def __init__(self, validation: Sequence[records.Picture], images: Sequence[np.ndarray]):
+    def __init__(
+        self,
+        validation: Sequence[records.Picture],
+        images: Sequence[np.ndarray],
+        *,
+        shared: str | pathlib.Path = "",
+    ):
         """Starts without any stage.
 
         Args:
             validation: pictures that biases are calibrated on.
             images: these, read; none where nothing is calibrated.
+            shared: folder of samples that runs share; "" for samples of each run's own.
         """
         self.params: dict[str, Any] = {}
-        self._validation, self._images = validation, images
+        self._validation, self._images, self._shared = validation, images, shared
 
     def advance(
         self,
@@ -142,6 +148,9 @@ class Training:
         judge = self.params.get(stage)
         known = proposing or self.params
         before = {name: known[name] for name in stages_before(stage)}
+        if self._shared:
+            folder = shared_folder(self._shared, mining, stage, before, judge)
+            config = dataclasses.replace(config, samples=str(folder))
         for split in SPLITS:
             output = pathlib.Path(config.samples) / stage / split
             mine_stage(mining, stage, before, output, split=split, judge=judge)
@@ -162,7 +171,13 @@ class Training:
             self.params |= load_params(moved, stages=(stage,))
 
 
-def train_all(recipe: CascadeConfig, *, workdir: str, samples: str = "") -> pathlib.Path:
+def train_all(
+    recipe: CascadeConfig,
+    *,
+    workdir: str,
+    samples: str = "",
+    shared: str | pathlib.Path = "",
+) -> pathlib.Path:
     """Trains the three networks one after the other, each on what those before it find.
 
     What is done already, samples and stages alike, is left as it is, so the command goes on where
@@ -172,6 +187,7 @@ def train_all(recipe: CascadeConfig, *, workdir: str, samples: str = "") -> path
         recipe: what is trained, and how.
         workdir: folder for results.
         samples: folder for samples; `samples` in the other if not given.
+        shared: folder of samples that runs share, in place of that.
 
     Returns:
         The file with the weights of all three.
@@ -198,10 +214,10 @@ def train_all(recipe: CascadeConfig, *, workdir: str, samples: str = "") -> path
     folder = pathlib.Path(workdir)
     folder.mkdir(parents=True, exist_ok=True)
     replace_text(folder / "config.json", json.dumps(dataclasses.asdict(recipe), indent=2) + "\n")
-    other = Training(validation, images)
+    other = Training(validation, images, shared=shared)
     for config in proposers:
         other.advance(config, mining[config.recipe.stage], recipe.proposing.windows_per_picture)
-    training, weights = Training(validation, images), folder / "weights.npz"
+    training, weights = Training(validation, images, shared=shared), folder / "weights.npz"
     for number, configs in enumerate(plan):
         for config in configs:
             stage = config.recipe.stage
