@@ -8,7 +8,7 @@ A cell that is finished has a row.json; one under way goes on from its last chec
 import dataclasses
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from absl import logging
@@ -77,6 +77,12 @@ def _told(settings: Any) -> Any:
     return [_told(one) for one in settings] if isinstance(settings, list | tuple) else settings
 
 
+def _few(names: Iterable[str]) -> str:
+    """The first of some names, and how many more there are."""
+    first, *others = [*sorted(names), ""]
+    return f"{first} and {len(others) - 1} more" if len(others) > 1 else first
+
+
 class Sweep:
     """A sweep that is ready to start: everything checked, and its folder this sweep's own."""
 
@@ -135,12 +141,12 @@ class Sweep:
         now = {cell.name: self._made_of(cell) for cell in self.cells}
         if path.exists():
             before = read_origin(path)
-            other = [*sorted(before.keys() - now), *sorted(now.keys() - before)]
-            if other:
+            new, gone = (_few(one) for one in (now.keys() - before, before.keys() - now))
+            if new or gone:
                 raise ValueError(
-                    f"{path.parent} holds a sweep of other cells (not of both: "
-                    f"{'; '.join(other)}); accepted are the same grid, another --workdir, or this "
-                    f"one without {path.name}: what is finished is kept"
+                    f"{path.parent} holds a sweep of other cells ({new or 'none'} new, "
+                    f"{gone or 'none'} gone); accepted are the same grid, another --workdir, or "
+                    f"this one without its {path.name}: what is finished is kept"
                 )
             for name, made_of in now.items():
                 what = f"{path.parent} holds a sweep whose cell {name} was begun"
