@@ -31,6 +31,7 @@ def values_of(workdir, **changed):
     return types.SimpleNamespace(**{**vars(values), **own, **changed})
 
 
+@pytest.mark.slow
 def test_killed_at_three_moments_it_gives_the_same_results(tmp_path, capsys):
     samples = str(save_drawn(tmp_path / "samples", "pnet", each=4))
     whole, broken = tmp_path / "whole", tmp_path / "broken"
