@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from data import records
@@ -11,6 +12,7 @@ from experiments.sweeps.cells import SweepConfig, run_cells
 from experiments.sweeps.grid import parse_grid
 from experiments.training.settings import default_config
 from mtcnn_jax import load_params, save_params
+from tests.drawn import save_drawn
 from tests.experiments.training.test_pipeline import read_drawn
 
 BASE = override(default_config(), {"steps": "300", "data_dir": "drawn"})
@@ -196,6 +198,29 @@ def test_all_stages_are_measured_one_by_one_and_share_samples(tmp_path, monkeypa
         for stage in ("pnet", "rnet", "onet")
         for name, value in (("loss", 1.0), ("recall", 0.7))
     }
+
+
+def test_weights_before_are_those_of_the_evaluation_too(tmp_path, told):
+    given = load_params()
+    given["pnet"]["conv1"]["bias"] += 1
+    save_params(tmp_path / "before.npz", given)
+    save_drawn(tmp_path / "samples", "onet", each=2)
+    found = []
+
+    class Stub:
+        benchmarks = ()
+
+        def check(self):
+            pass
+
+        def measures(self, folder, params):
+            found.append(params["pnet"]["conv1"]["bias"])
+            return {}
+
+    places = {"samples": str(tmp_path / "samples"), "weights": (str(tmp_path / "before.npz"),)}
+    sweep(tmp_path / "sweep", "seed=0", stage="onet", evaluation=Stub(), **places)
+    np.testing.assert_array_equal(found[0], given["pnet"]["conv1"]["bias"])
+    assert trained(told) == ["seed=0"]
 
 
 def test_each_cells_cascade_is_evaluated_with_the_bundled_stages(tmp_path, told):
