@@ -21,19 +21,19 @@ def test_a_run_is_measured_by_its_last_lines(tmp_path):
     assert measures_of_run(tmp_path) == {"loss": 0.5, "recall": 0.75, "box_error": 0.25}
 
 
-def test_a_cascade_is_measured_by_the_numbers_of_benchmarks_but_no_times(tmp_path, monkeypatch):
-    class Fddb:
+def test_a_cascade_is_measured_by_the_figures_of_the_report_but_no_times(tmp_path, monkeypatch):
+    class Labelled:
         def open_data(self, settings):
             pass
 
         def run(self, settings, name, params):
             assert (settings.output, name, params) == (str(tmp_path), "cell", {"pnet": 1})
-            values = {"easy": 0.5, "seconds_per_picture": 3.0, "text": "x", "none": None}
-            return Result({**values, "stages": {"pnet": {"windows": 4}}})
+            lost = {"pnet": 4, "rnet": None}
+            return Result({"ap_0.5": 0.5, "seconds_per_picture": 3.0, "faces": 9, "lost": lost})
 
-    monkeypatch.setitem(measures.BENCHMARKS, "fddb", Fddb())
-    found = Evaluation(Settings("", ""), ["fddb"]).measures(tmp_path, {"pnet": 1})
-    assert found == {"fddb/easy": 0.5, "fddb/stages/pnet/windows": 4.0}
+    monkeypatch.setitem(measures.BENCHMARKS, "labelled", Labelled())
+    found = Evaluation(Settings("", ""), ["labelled"]).measures(tmp_path, {"pnet": 1})
+    assert found == {"labelled/ap_0.5": 0.5, "labelled/lost/pnet": 4.0}
 
 
 def test_a_benchmark_that_there_is_not_is_named():
