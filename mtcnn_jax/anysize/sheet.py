@@ -8,7 +8,7 @@ from mtcnn_jax.cascade.crops import shares
 from mtcnn_jax.cascade.materialize import materialize
 from mtcnn_jax.networks.layers import STRIDE, normalize
 
-BLOCK, WIDE = 24, 64
+BLOCK, WIDE = 48, 90
 """Rows and columns of pixels made in one go."""
 
 TAPS = 4
