@@ -45,10 +45,13 @@ def warmup(
         The buckets (height, width) of `sizes`.
 
     Raises:
+        TypeError: if `sizes` is a config.
         ValueError: if a size is not two whole numbers above 0, or larger than `detect` takes, or
             `batch_size` is not one.
     """
     batch_size = checked(config, batch_size)
+    if isinstance(sizes, DetectConfig):
+        raise TypeError("sizes is a DetectConfig; accepted are pairs: write config=...")
     shapes: list[tuple[int, int]] = []
     for size in sizes:
         sides = tuple(np.atleast_1d(np.asarray(size)).tolist())
@@ -61,7 +64,8 @@ def warmup(
             shapes.append(shape)
     any_size = batch_size == 1 and pictures.serves(config)
     if any_size and not shapes:
-        pictures.look(params, np.zeros((1, 1, 3), np.uint8), config, twice=True)
+        more_than_a_chunk = np.zeros((600, 600, 3), np.uint8)
+        pictures.look(params, more_than_a_chunk, config, twice=True)
     for shape in shapes:
         picture = np.zeros((*shape, 3), np.uint8)
         if any_size and math.prod(shape) > OWN:

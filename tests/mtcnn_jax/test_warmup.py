@@ -1,5 +1,6 @@
 """Compiling ahead: nothing is left to compile for pictures of the sizes named."""
 
+import dataclasses
 import logging
 
 import jax
@@ -35,6 +36,22 @@ def test_nothing_is_left_to_compile(params, caplog, batch_size):
         other = mj.DetectConfig(min_face_size=70, capacities=(64, 16, 8))
         mj.detect_batch(params, pictures[:1], other, batch_size=batch_size)
         assert [text for text in caplog.messages if "Compiling" in text]
+
+
+def test_without_sizes_nothing_is_left_to_compile_for_any(params, caplog):
+    assert mj.warmup(params, config=CONFIG) == []
+    rng = np.random.default_rng(0)
+    with jax.log_compiles(), caplog.at_level(logging.WARNING):
+        for size in [(20, 30), (333, 222), (700, 900)]:
+            picture = rng.integers(0, 256, (*size, 3)).astype(np.uint8)
+            chosen = dataclasses.replace(CONFIG, min_face_size=rng.uniform(12, 50))
+            mj.detect(params, picture, chosen)
+        assert not [text for text in caplog.messages if text.startswith("Compiling")]
+
+
+def test_a_config_for_sizes_is_named(params):
+    with pytest.raises(TypeError, match="sizes is a DetectConfig; accepted are pairs"):
+        mj.warmup(params, CONFIG)
 
 
 @pytest.mark.parametrize("size", [(0, 5), (5,), 7, (1.5, 2), (1, 2, 3)])
