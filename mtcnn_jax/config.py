@@ -30,6 +30,7 @@ class DetectConfig:
             points (`voting`); 1 for the best window alone, as in the paper.
         capacities: windows kept at most after P-Net's threshold, for R-Net and for O-Net.
         chunks: windows that R-Net and O-Net look at in one go; None for what suits the backend.
+            Given, each bucket of sizes is compiled for anew on a CPU, too.
         backend: what computes all of it: "reference", "cpu" or "gpu" (the same numbers, arranged
             for a CPU or a GPU), "gpu_unrolled" (a single picture of at most a megapixel without
             loops first, and as "gpu" where it does not fit), or "auto", what suits the device.

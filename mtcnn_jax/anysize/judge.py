@@ -45,7 +45,7 @@ class Faces(NamedTuple):
         landmarks: float32 [n, 5, 2].
         count: int32 [], how many are valid.
         overflow: int32 [3], windows over each capacity.
-        left: float32 [3, n, 5], square and score of the windows that went to R-Net and O-Net, in
+        left: float32 [2, n, 5], square and score of the windows that went to R-Net and O-Net, in
             no order.
         counts: int32 [2], how many those are.
     """
@@ -224,7 +224,7 @@ def judged(
         keep = nms(boxes, numbers < used, overlaps[number], smaller=final)
         return rows, keep, used, over, left, counts.at[number].set(count)
 
-    left = jnp.zeros((3, room, SCORE + 1), jnp.float32)
+    left = jnp.zeros((2, room, SCORE + 1), jnp.float32)
     used = jnp.minimum(used, room)
     state = rows, numbers < used, used, over, left, jnp.zeros(2, jnp.int32)
     rounds = {"pnet": 0, "rnet": 1, "onet": 2}[until]

@@ -32,8 +32,12 @@ _own: set[tuple] = set()
 
 
 def serves(config: DetectConfig) -> bool:
-    """Whether pictures that go one by one go through the program for any size."""
-    return jax.default_backend() == "cpu" and backend_of(config.backend) == "cpu"
+    """Whether pictures that go one by one go through the program for any size.
+
+    It has chunks of its own.
+    """
+    on_cpu = jax.default_backend() == "cpu" and backend_of(config.backend) == "cpu"
+    return on_cpu and config.chunks is None
 
 
 def has_own(image: np.ndarray, config: DetectConfig) -> bool:

@@ -171,3 +171,16 @@ def test_pictures_larger_than_a_room_go_to_the_next(params, monkeypatch):
         with pytest.raises(MemoryError):
             mj.detect(params, np.broadcast_to(np.uint8(0), (*size, 3)))
     assert seen == [2**22, 2**22, 2**24, 2**24, 2**22, 2**27]
+
+
+@pytest.mark.parametrize(
+    ("changes", "served"),
+    [
+        ({}, True),
+        ({"backend": "cpu"}, True),
+        ({"backend": "gpu"}, False),
+        ({"chunks": (8, 8)}, False),
+    ],
+)
+def test_what_it_cannot_do_goes_another_way(changes, served):
+    assert pictures.serves(mj.DetectConfig(**changes)) is served
