@@ -5,4 +5,6 @@ In reading order:
 config: what a study is asked for, checked.
 study: what a study is, what it gives, and how that is kept.
 registry: the studies by name.
+cascade_cnn: the 12-, 24- and 48-nets of Li et al., 2015.
+classify: networks trained to tell faces from the rest, and no more.
 """

@@ -3,6 +3,8 @@
 import dataclasses
 import pathlib
 
+from experiments.mining.shards import STAGES
+
 
 @dataclasses.dataclass(frozen=True)
 class StudyConfig:
@@ -13,8 +15,8 @@ class StudyConfig:
         workdir: folder for results, in <study>/ below it; studies that build on each other share
             it.
         data_dir: folder of prepared data sets.
-        samples: folder with <stage>/train and <stage>/validation; WORKDIR/samples, where they are
-            mined if they are missing, if not given.
+        samples: folder with <stage>/train and <stage>/validation; if not given, the one in the
+            study's own folder, where they are mined.
         weights: weights (.npz) of the stages that samples are mined with; the bundled ones if not
             given.
         seeds: of the runs that are compared; intervals want three or more.
@@ -68,7 +70,12 @@ class StudyConfig:
     @property
     def samples_folder(self) -> pathlib.Path:
         """Where samples are, or are going to be."""
-        return pathlib.Path(self.samples or pathlib.Path(self.workdir) / "samples")
+        return pathlib.Path(self.samples) if self.samples else self.folder / "samples"
+
+    def of_stage(self, name: str, stage: str) -> int:
+        """A stage's own of the numbers `name`: the only one, or that of its place."""
+        values = getattr(self, name)
+        return values[STAGES.index(stage) if len(values) > 1 else 0]
 
 
 def _list(values: tuple[int, ...]) -> str:

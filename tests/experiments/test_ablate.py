@@ -114,7 +114,9 @@ def test_an_unknown_flag_is_one_line_and_nothing_is_written(tmp_path):
 def test_the_settings_say_where_results_and_samples_are():
     config = StudyConfig(study="ohem", workdir="STUDIES")
     assert str(config.folder) == "STUDIES/ohem"
-    assert str(config.samples_folder) == "STUDIES/samples"
+    assert str(config.samples_folder) == "STUDIES/ohem/samples"
+    assert [config.of_stage("steps", stage) for stage in ("pnet", "onet")] == [12_000, 5_000]
+    assert StudyConfig(study="ohem", workdir="w", steps=(7,)).of_stage("steps", "rnet") == 7
     assert str(StudyConfig(study="ohem", workdir="w", samples="MINED").samples_folder) == "MINED"
 
 
