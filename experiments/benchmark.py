@@ -16,15 +16,12 @@ import contextlib
 import dataclasses
 import functools
 import json
-import os
 import pathlib
-import platform
 import sys
 import tempfile
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
 from absl import app, flags, logging
 from PIL import Image
@@ -34,6 +31,7 @@ from experiments.console.command import run_command
 from experiments.console.compilations import keep_compilations
 from experiments.speed import report
 from experiments.speed.config import QUICK, SECTIONS, BenchmarkConfig
+from experiments.speed.machine import machine
 from experiments.speed.ncnn_graph import write_graphs
 from experiments.speed.peers import Peer, PeerError, PictureError, parse_pythons, start_peers
 from experiments.speed.scenes import scene
@@ -135,19 +133,6 @@ def growth(params, photo: Image.Image, config: BenchmarkConfig) -> dict[str, lis
         times = take_turns(tasks, config.runs)
         found[name] = [{name: int(key), **taken._asdict()} for key, taken in times.items()]
     return found
-
-
-def machine() -> dict[str, str | int]:
-    """What the figures were taken on."""
-    device = jax.devices()[0]
-    return {
-        "device": device.device_kind,
-        "backend": jax.default_backend(),
-        "cores": os.cpu_count() or 0,
-        "processor": platform.processor() or platform.machine(),
-        "jax": jax.__version__,
-        "python": platform.python_version(),
-    }
 
 
 def run(

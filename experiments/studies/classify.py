@@ -150,6 +150,13 @@ def train_step(state: TrainState, batch: Samples, name: str) -> tuple[TrainState
     return state.replace(step=state.step + 1, params=params, opt_state=opt_state), value
 
 
+def stopped(run: Run, folder: pathlib.Path) -> TrainState | None:
+    """The state of the last checkpoint in `folder`, in NumPy arrays; None where there is none."""
+    shapes = jax.eval_shape(lambda: first_state(run))
+    blank = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
+    return restore_checkpoint(folder, blank)
+
+
 def fit(run: Run, samples: Samples, folder: pathlib.Path) -> Params:
     """Trains a network and gives its parameters; goes on from the last checkpoint in `folder`.
 
@@ -157,10 +164,12 @@ def fit(run: Run, samples: Samples, folder: pathlib.Path) -> Params:
         FloatingPointError: if the loss is no number any more.
         ValueError: if `folder` holds checkpoints of another network, or there are no faces.
     """
-    state = first_state(run)
-    restored = restore_checkpoint(folder, state)
-    if restored is not None:
-        state = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), restored)
+    state = stopped(run, folder)
+    if state is None:
+        state = first_state(run)
+    elif int(state.step) == run.steps:
+        return state.params
+    state = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), state)
     counts, kinds = shares(run.batch_size, RATIO), pools(samples.kinds)
 
     def batch(step: int) -> Samples:

@@ -3,7 +3,9 @@
 import dataclasses
 import pathlib
 
-from experiments.mining.shards import STAGES
+from mtcnn_jax.networks.layers import INPUT_SIZE
+
+STAGES = tuple(INPUT_SIZE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +21,7 @@ class StudyConfig:
             study's own folder, where they are mined.
         weights: weights (.npz) of the stages that samples are mined with; the bundled ones if not
             given.
+        stages: whose networks are compared, where a study compares those of several.
         seeds: of the runs that are compared; intervals want three or more.
         steps: of each run: one number, or one for each of P-Net, R-Net and O-Net.
         batch_size: samples a step, likewise.
@@ -33,6 +36,7 @@ class StudyConfig:
     data_dir: str = ""
     samples: str = ""
     weights: str = ""
+    stages: tuple[str, ...] = STAGES
     seeds: tuple[int, ...] = (0, 1, 2)
     steps: tuple[int, ...] = (12_000, 5_000, 5_000)
     batch_size: tuple[int, ...] = (512, 512, 256)
@@ -48,6 +52,9 @@ class StudyConfig:
                 raise ValueError(
                     f"{name} is {_list(values)}; accepted are one or three whole numbers from 1 up"
                 )
+        unknown = [stage for stage in self.stages if stage not in STAGES]
+        if unknown or not self.stages:
+            raise ValueError(f"stages is {_list(self.stages)}; accepted are {', '.join(STAGES)}")
         fine = self.seeds and all(0 <= seed < 2**31 for seed in self.seeds)
         if not fine or len({*self.seeds}) != len(self.seeds):
             raise ValueError(
@@ -78,5 +85,5 @@ class StudyConfig:
         return values[STAGES.index(stage) if len(values) > 1 else 0]
 
 
-def _list(values: tuple[int, ...]) -> str:
+def _list(values: tuple[int | str, ...]) -> str:
     return ",".join(map(str, values)) or "empty"

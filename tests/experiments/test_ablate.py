@@ -55,7 +55,8 @@ def test_a_study_leaves_its_rows_and_its_section(tmp_path, monkeypatch, capsys, 
 
 def test_the_quick_form_gives_way_to_a_flag(tmp_path, monkeypatch, waiting):
     assert ablate.make_config(values(tmp_path, quick=True)).steps == (2,)
-    assert ablate.make_config(values(tmp_path, quick=True, steps="5,6,7")).steps == (5, 6, 7)
+    given = ablate.make_config(values(tmp_path, quick=True, steps="5,6,7", stages="onet,rnet"))
+    assert given.steps == (5, 6, 7) and given.stages == ("onet", "rnet")
 
 
 def test_a_folder_with_other_settings_is_left_as_it_is(tmp_path, monkeypatch, capsys, waiting):
@@ -75,6 +76,7 @@ def test_a_folder_with_other_settings_is_left_as_it_is(tmp_path, monkeypatch, ca
         ({"seeds": "1,1"}, "seeds is 1,1; accepted are different whole numbers from 0 up"),
         ({"seeds": "-1"}, "seeds is -1; accepted are different whole numbers from 0 up"),
         ({"steps": "1,2"}, "steps is 1,2; accepted are one or three whole numbers from 1 up"),
+        ({"stages": "pnet,qnet"}, "stages is pnet,qnet; accepted are pnet, rnet, onet"),
         ({"batch_size": "0"}, "batch_size is 0; accepted are one or three whole numbers"),
         ({"limit": -1}, "limit is -1; accepted is 0 or more"),
         ({"runs": 0}, "runs is 0; accepted is 1 or more"),
