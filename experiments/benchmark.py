@@ -34,13 +34,12 @@ from experiments.speed.config import QUICK, SECTIONS, BenchmarkConfig
 from experiments.speed.machine import machine
 from experiments.speed.ncnn_graph import write_graphs
 from experiments.speed.peers import Peer, PeerError, PictureError, parse_pythons, start_peers
-from experiments.speed.scenes import scene
+from experiments.speed.scenes import open_photo, scene
 from experiments.speed.stages import time_stages
 from experiments.speed.startup import startups
 from experiments.speed.timing import finished, ratio, take_turns
 from experiments.speed.training import time_training
 
-PHOTO = pathlib.Path(__file__).parent.parent / "docs" / "astronaut.jpg"
 OURS = "mtcnn_jax"
 
 
@@ -152,8 +151,7 @@ def run(
         peers: packages that run.
         pictures: name and uint8 [h, w, 3] of pictures beside the scenes.
     """
-    with Image.open(PHOTO) as image:
-        photo = image.convert("RGB")
+    photo = open_photo()
     scenes = {
         f"{width}x{height}, {count} faces": scene(photo, (height, width), count)
         for height, width in config.sizes

@@ -9,4 +9,6 @@ cascade_cnn: the 12-, 24- and 48-nets of Li et al., 2015.
 intervals: how sure a difference is, over samples and runs.
 classify: networks trained to tell faces from the rest, and no more.
 networks: Table I, P-, R- and O-Net against those.
+cascade_detect: the cascade of those, whole pictures in and windows of faces out.
+runtime: Table II, the speed of both cascades.
 """
