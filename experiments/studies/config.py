@@ -27,7 +27,7 @@ class StudyConfig:
         batch_size: samples a step, likewise.
         limit: pictures of each data set to mine; 0 for all.
         validation_samples: faces that accuracy is measured on, at most.
-        picture: height and width in pixels of the pictures whose detection is timed.
+        resolution: height and width in pixels of the pictures whose detection is timed.
         runs: rounds of what is timed.
         resamples: drawings of the bootstrap.
     """
@@ -43,7 +43,7 @@ class StudyConfig:
     batch_size: tuple[int, ...] = (512, 512, 256)
     limit: int = 0
     validation_samples: int = 3000
-    picture: tuple[int, ...] = (480, 640)
+    resolution: tuple[int, ...] = (480, 640)
     runs: int = 20
     resamples: int = 1000
 
@@ -57,9 +57,9 @@ class StudyConfig:
         unknown = [stage for stage in self.stages if stage not in STAGES]
         if unknown or not self.stages:
             raise ValueError(f"stages is {_list(self.stages)}; accepted are {', '.join(STAGES)}")
-        if len(self.picture) != 2 or not all(12 <= side <= 4096 for side in self.picture):
+        if len(self.resolution) != 2 or not all(12 <= side <= 4096 for side in self.resolution):
             raise ValueError(
-                f"picture is {_list(self.picture)}; accepted are its height and width, 12 to 4096"
+                f"resolution is {_list(self.resolution)}; accepted are height and width, 12 to 4096"
             )
         fine = self.seeds and all(0 <= seed < 2**31 for seed in self.seeds)
         if not fine or len({*self.seeds}) != len(self.seeds):

@@ -230,6 +230,16 @@ def _section(config: StudyConfig, lines: list, gaps: list, times: dict) -> str:
         for name, kind, batch in times
         if batch == BATCHES[0]
     ]
+    shares = []
+    for stage in config.stages:
+        rival = RIVALS[stage]
+        over = [
+            times[stage, "plain", batch].median / times[rival, "plain", batch].median
+            for batch in BATCHES
+        ]
+        paper = PAPER[stage][1] / PAPER[rival][1]
+        name = f"{TITLES[stage]} over {TITLES[rival]}"
+        shares.append([name, *(f"{share:.2f}" for share in over), f"{paper:.2f}"])
     told = ", ".join(f"{name} {value}" for name, value in machine().items())
     steps = ", ".join(f"{config.of_stage('steps', stage):,}" for stage in config.stages)
     sizes = ", ".join(str(config.of_stage("batch_size", stage)) for stage in config.stages)
@@ -242,6 +252,7 @@ def _section(config: StudyConfig, lines: list, gaps: list, times: dict) -> str:
         table(["difference", "points (95% interval)", "paper", "verdict"], gaps),
         f"{PASSES} forward passes, median of {config.runs} rounds in turns, on: {told}.",
         table(["network", *windows, "paper, s"], by_network),
+        table(["times as long", *(window[:-3] for window in windows), "paper"], shares),
     )
 
 

@@ -79,7 +79,7 @@ def check(config: StudyConfig) -> None:
 
 
 def _size(config: StudyConfig) -> tuple[int, int]:
-    height, width = config.picture
+    height, width = config.resolution
     return height, width
 
 
@@ -141,7 +141,7 @@ def run(config: StudyConfig) -> Outcome:
     """Makes the study."""
     rows, thresholds = time_both(config)
     told = ", ".join(f"{name} {value}" for name, value in machine().items())
-    height, width = config.picture
+    height, width = config.resolution
     lines = [
         [
             row["cascade"],
@@ -171,5 +171,5 @@ STUDY = Study(
     run=run,
     check=check,
     defaults={**NETWORKS.defaults, "runs": 20},
-    quick={"picture": (240, 320), "runs": 2},
+    quick={"resolution": (240, 320), "runs": 2},
 )

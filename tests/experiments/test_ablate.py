@@ -79,7 +79,7 @@ def test_a_folder_with_other_settings_is_left_as_it_is(tmp_path, monkeypatch, ca
         ({"stages": "pnet,qnet"}, "stages is pnet,qnet; accepted are pnet, rnet, onet"),
         ({"batch_size": "0"}, "batch_size is 0; accepted are one or three whole numbers"),
         ({"limit": -1}, "limit is -1; accepted is 0 or more"),
-        ({"picture": "480"}, "picture is 480; accepted are its height and width, 12 to 4096"),
+        ({"resolution": "480"}, "resolution is 480; accepted are height and width, 12 to 4096"),
         ({"runs": 0}, "runs is 0; accepted is 1 or more"),
         ({"resamples": 0}, "resamples is 0; accepted is 1 or more"),
         ({"validation_samples": 0}, "validation_samples is 0; accepted is 1 or more"),

@@ -73,6 +73,14 @@ def test_times_are_of_both_networks_and_batches(made):
         for batch in ("1", "32")
     }
     assert all(0 < float(row["seconds"]) < 60 for row in rows)
+    plain = {
+        (row["network"], row["windows"]): float(row["seconds"])
+        for row in rows
+        if row["arrangement"] == "plain"
+    }
+    ratios = [plain["pnet", batch] / plain["net12", batch] for batch in ("1", "32")]
+    line = f"| P-Net over 12-net | {ratios[0]:.2f} | {ratios[1]:.2f} | 0.82 |"
+    assert line in made[2].section
 
 
 def test_a_finished_run_is_not_run_again(made, monkeypatch):

@@ -72,7 +72,7 @@ def noise(size, *, seed):
 
 
 def test_the_quick_study_times_both_cascades_on_each_picture(trained, small):
-    config = config_of("runtime", quick=True, workdir=trained.workdir, picture=SIZE)
+    config = config_of("runtime", quick=True, workdir=trained.workdir, resolution=SIZE)
     outcome = make_study(runtime.STUDY, config)
     assert [(row["cascade"], row["faces"]) for row in outcome.rows] == [
         (name, faces) for faces in runtime.FACES for name in (runtime.OURS, runtime.THEIRS)
@@ -189,6 +189,6 @@ def test_without_the_networks_it_says_what_makes_them(tmp_path, stages, words):
 
 
 def test_pictures_too_small_for_the_faces_are_refused(trained):
-    config = config_of("runtime", quick=True, workdir=trained.workdir, picture=(100, 100))
+    config = config_of("runtime", quick=True, workdir=trained.workdir, resolution=(100, 100))
     with pytest.raises(ValueError, match="5 faces in 100 x 100 pixels leave 33 for each"):
         make_study(runtime.STUDY, config)
