@@ -40,7 +40,7 @@ CHUNKS = {"pnet": None, "rnet": 16, "onet": 8}
 SCORED = 256
 """Samples scored together."""
 
-CHECKPOINT_EVERY = 500
+CHECKPOINT_EVERY = 200
 
 
 @dataclasses.dataclass(frozen=True)
