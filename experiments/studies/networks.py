@@ -4,12 +4,9 @@ Both networks of a group are trained on the same batches of the same samples, to
 the rest, and are timed in turns.
 """
 
-import functools
 import pathlib
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 from absl import logging
 
@@ -19,23 +16,20 @@ from experiments.console.markdown import table
 from experiments.mining.config import MineConfig
 from experiments.mining.shards import mine_stage, stages_before
 from experiments.speed.machine import machine
-from experiments.speed.timing import Times, finished, take_turns
-from experiments.studies.classify import (
+from experiments.studies.config import StudyConfig
+from experiments.studies.intervals import interval
+from experiments.studies.rivals.classify import (
     RIVALS,
     Run,
     fit,
     judged,
-    network_of,
     scores_of,
     stopped,
 )
-from experiments.studies.config import StudyConfig
-from experiments.studies.intervals import interval
+from experiments.studies.rivals.passes import ARRANGED, BATCHES, PASSES, PLAIN, time_passes
 from experiments.studies.study import Outcome, Study, section, verdict
 from experiments.training.validation import FALSE_POSITIVE_RATE, recall_at
-from mtcnn_jax import compiler_options, load_params
-from mtcnn_jax.networks.forward import forward
-from mtcnn_jax.networks.layers import INPUT_SIZE, normalize
+from mtcnn_jax import load_params
 
 TITLES = {
     "pnet": "P-Net",
@@ -55,10 +49,6 @@ PAPER = {
     "onet": (95.4, 1.347),
 }
 """Table I: validation accuracy in percent, and seconds of 300 forward passes."""
-
-PASSES = 300
-BATCHES = (1, 32)
-"""Windows in one forward pass; the paper does not say how many its passes have."""
 
 SPLITS = ("train", "validation")
 
@@ -145,41 +135,6 @@ def _judge(config: StudyConfig, name: str, stage: str, train: Samples, held: Sam
     return Judged(np.array(correct), np.array(recalls))
 
 
-def time_passes(config: StudyConfig) -> dict[tuple[str, str, int], Times]:
-    """Seconds of `PASSES` forward passes by network, arrangement and windows in a pass.
-
-    "plain" is each network as flax has it; "arranged" P-, R- and O-Net as detection computes them
-    on this machine. All are compiled with detection's options, and take turns.
-    """
-    each = -(-PASSES // config.runs)
-    tasks: dict[tuple[str, str, int], Callable] = {}
-
-    def repeated(run: Callable, params: Any, pixels: jax.Array) -> Callable:
-        return finished(lambda: [run(params, pixels) for _ in range(each)])
-
-    def plain(name: str, params: Any, pixels: jax.Array) -> Any:
-        return network_of(name).apply({"params": params}, pixels)
-
-    jit = functools.partial(jax.jit, compiler_options=compiler_options())
-    for stage in config.stages:
-        for name in (RIVALS[stage], stage):
-            params = jax.device_put(params_of(config, name, stage))
-            runs = {"plain": jit(functools.partial(plain, name))}
-            if name == stage:
-                runs["arranged"] = jit(functools.partial(forward, stage, backend="auto"))
-            for batch in BATCHES:
-                side = INPUT_SIZE[stage]
-                noise = np.random.default_rng(0).integers(0, 256, (batch, side, side, 3))
-                pixels = normalize(jax.numpy.asarray(noise))
-                for kind, run in runs.items():
-                    tasks[name, kind, batch] = repeated(run, params, pixels)
-    share = PASSES / each
-    return {
-        key: Times(times.median * share, times.least * share, times.runs)
-        for key, times in take_turns(tasks, config.runs).items()
-    }
-
-
 def run(config: StudyConfig) -> Outcome:
     """Makes the study."""
     rows, lines, gaps = [], [], []
@@ -212,7 +167,12 @@ def run(config: StudyConfig) -> Outcome:
                 verdict(low, high, claimed=1),
             ]
         )
-    times = time_passes(config)
+    params = {
+        name: params_of(config, name, stage)
+        for stage in config.stages
+        for name in (RIVALS[stage], stage)
+    }
+    times = time_passes(params, config.stages, runs=config.runs)
     for (name, kind, batch), taken in times.items():
         rows.append(
             {"network": name, "arrangement": kind, "windows": batch, "seconds": taken.median}
@@ -223,9 +183,9 @@ def run(config: StudyConfig) -> Outcome:
 def _section(config: StudyConfig, lines: list, gaps: list, times: dict) -> str:
     by_network = [
         [
-            TITLES[name] + (", arranged" if kind == "arranged" else ""),
+            TITLES[name] + (", arranged" if kind == ARRANGED else ""),
             *(f"{times[name, kind, batch].median:.3f}" for batch in BATCHES),
-            f"{PAPER[name][1]:.3f}" if kind == "plain" else "",
+            f"{PAPER[name][1]:.3f}" if kind == PLAIN else "",
         ]
         for name, kind, batch in times
         if batch == BATCHES[0]
@@ -234,7 +194,7 @@ def _section(config: StudyConfig, lines: list, gaps: list, times: dict) -> str:
     for stage in config.stages:
         rival = RIVALS[stage]
         over = [
-            times[stage, "plain", batch].median / times[rival, "plain", batch].median
+            times[stage, PLAIN, batch].median / times[rival, PLAIN, batch].median
             for batch in BATCHES
         ]
         paper = PAPER[stage][1] / PAPER[rival][1]

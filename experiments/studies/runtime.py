@@ -17,11 +17,11 @@ from experiments.mining.origin import read_origin
 from experiments.speed.machine import machine
 from experiments.speed.scenes import open_photo, scene
 from experiments.speed.timing import Times, finished, take_turns
-from experiments.studies import cascade_detect
-from experiments.studies.classify import RIVALS, judged, scores_of
 from experiments.studies.config import STAGES, StudyConfig
 from experiments.studies.networks import STUDY as NETWORKS
 from experiments.studies.networks import params_of
+from experiments.studies.rivals import cascade_detect
+from experiments.studies.rivals.classify import RIVALS, judged, scores_of
 from experiments.studies.study import Outcome, Study, section
 
 PAPER = (

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from data.samples import NEGATIVE, POSITIVE, save_samples
-from experiments.studies import classify, networks
+from experiments.studies import networks
 from experiments.studies.registry import config_of
+from experiments.studies.rivals import classify
 from experiments.studies.study import make_study
 from tests.drawn import draw_samples, save_drawn
 
@@ -86,7 +87,7 @@ def test_times_are_of_both_networks_and_batches(made):
 def test_a_finished_run_is_not_run_again(made, monkeypatch):
     config, _, _ = made
     monkeypatch.setattr(classify, "train_step", None)
-    monkeypatch.setattr(networks, "time_passes", lambda config: {})
+    monkeypatch.setattr(networks, "time_passes", lambda *_, **__: {})
     monkeypatch.setattr(networks, "_section", lambda *_: "")
     again = networks.run(config)
     assert again.rows == [row for row in made[2].rows if "accuracy" in row]

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from data.samples import POSITIVE, load_samples
-from experiments.studies import cascade_cnn, cascade_detect, classify, networks, runtime
+from experiments.studies import networks, runtime
 from experiments.studies.registry import config_of
+from experiments.studies.rivals import cascade_cnn, cascade_detect, classify
 from experiments.studies.study import make_study
 from experiments.training.checkpoints import save_checkpoint
 from mtcnn_jax import DetectConfig

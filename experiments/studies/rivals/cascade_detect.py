@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.studies.cascade_cnn import INPUT_SIZE, NETWORKS
+from experiments.studies.rivals.cascade_cnn import INPUT_SIZE, NETWORKS
 from mtcnn_jax import DetectConfig, compiler_options
 from mtcnn_jax.cascade import crops, pyramid
 from mtcnn_jax.cascade.boxes import clip_boxes

@@ -17,7 +17,7 @@ from absl import logging
 
 from data.batches import Prefetch, draw, gather, pools, shares
 from data.samples import NEGATIVE, POSITIVE, Samples
-from experiments.studies import cascade_cnn
+from experiments.studies.rivals import cascade_cnn
 from experiments.training.checkpoints import restore_checkpoint, save_checkpoint
 from experiments.training.settings import AUGMENTS, DEFAULTS, warmup_within
 from mtcnn_jax.networks import reference
@@ -34,8 +34,9 @@ RATIO = (3.0, 1.0, 0.0, 0.0)
 """Negatives and faces in a batch, and among the samples that accuracy is measured on (paper,
 section 3.1); parts and landmark samples teach nothing here."""
 
-CHUNKS = {"pnet": None, "rnet": 16, "onet": 8}
-"""Samples of each stage that a network takes at a time in training on a CPU (decision 0030)."""
+CHUNKS = {24: 16, 48: 8}
+"""By the side of windows, how many a network takes at a time in training on a CPU (decision 0030);
+of others it takes all."""
 
 SCORED = 256
 """Samples scored together."""
@@ -96,9 +97,8 @@ def logits_of(name: str, params: Params, pixels: jax.Array, *, training: bool = 
         logits = found[0] if isinstance(found, tuple) else found
         return logits.reshape(len(pixels), 2)
 
-    sides = {12: "pnet", 24: "rnet", 48: "onet"}
-    chunk = CHUNKS[sides[pixels.shape[1]]] if on_cpu else None
-    if chunk is None or len(pixels) % chunk:
+    chunk = CHUNKS.get(pixels.shape[1], len(pixels)) if on_cpu else len(pixels)
+    if len(pixels) % chunk or len(pixels) == chunk:
         return run(pixels)
     parts = pixels.reshape(-1, chunk, *pixels.shape[1:])
     return jax.lax.map(jax.checkpoint(run), parts).reshape(-1, 2)

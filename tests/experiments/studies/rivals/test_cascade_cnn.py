@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.studies import cascade_cnn
+from experiments.studies.rivals import cascade_cnn
 
 CONV = {
     "conv of 12": 3 * 3 * 3 * 16 + 16,
