@@ -1,4 +1,4 @@
-"""Table II in its quick form, and the cascade of the 12-, 24- and 48-nets beside plain loops."""
+"""Table II in its quick form, with networks that nobody trained."""
 
 import dataclasses
 import json
@@ -11,19 +11,11 @@ import pytest
 from data.samples import POSITIVE, load_samples
 from experiments.studies import networks, runtime
 from experiments.studies.registry import config_of
-from experiments.studies.rivals import cascade_cnn, cascade_detect, classify
+from experiments.studies.rivals import classify
 from experiments.studies.study import make_study
 from experiments.training.checkpoints import save_checkpoint
-from mtcnn_jax import DetectConfig
-from mtcnn_jax.cascade import crops, pyramid
-from mtcnn_jax.networks.layers import normalize
 from tests.drawn import save_drawn
-
-SIZE = (60, 80)
-"""Height and width of a picture."""
-
-MOST = 160
-"""Windows in such a one, at most."""
+from tests.experiments.studies.rivals.drawn import SIZE, noise, untrained
 
 
 @pytest.fixture(scope="module")
@@ -31,18 +23,13 @@ def trained(tmp_path_factory):
     """A workdir with what the study of the networks leaves, and networks that nobody trained."""
     workdir = tmp_path_factory.mktemp("studies")
     config = config_of("networks", quick=True, workdir=str(workdir), seeds=(4,))
-    rng = np.random.default_rng(0)
     for stage, name in classify.RIVALS.items():
         save_drawn(config.samples_folder, stage, each=4)
         run = networks.run_of(config, name, stage, 4)
 
-        def filled(leaf):
-            spread = (2 / (leaf.size // leaf.shape[-1])) ** 0.5 if leaf.ndim > 1 else 0.1
-            return rng.normal(0, spread, leaf.shape).astype(np.float32)
-
         shapes = jax.eval_shape(lambda run=run: classify.first_state(run))
         blank = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
-        params = jax.tree.map(filled, blank.params)
+        params = untrained(blank.params)
         state = blank.replace(params=params, step=np.int32(run.steps))
         save_checkpoint(networks.folder_of(config, run), state)
     settings = {key: value for key, value in dataclasses.asdict(config).items() if key != "workdir"}
@@ -65,11 +52,6 @@ def small(monkeypatch):
     monkeypatch.setattr(runtime.mj, "detect", lambda *_: time.sleep(0.01))
     left = {"pnet": [0] * 3, "rnet": [0] * 2, "onet": [0]}
     monkeypatch.setattr(runtime.mj, "detect_stages", lambda *_: [left])
-
-
-def noise(size, *, seed):
-    picture = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
-    return picture // 3 + np.linspace(0, 160, size[1], dtype=np.uint8)[None, :, None]
 
 
 def test_the_quick_study_times_both_cascades_on_each_picture(trained, small):
@@ -97,78 +79,6 @@ def test_thresholds_let_their_share_of_the_validation_faces_pass(trained, theirs
         faces = held.patches[held.kinds == POSITIVE]
         passed = classify.scores_of(name, theirs[name], faces) > least
         assert np.sum(~passed) == 1  # Of four, that of the lowest score.
-
-
-def by_loops(params, picture, config):
-    """What `cascade_detect.detect` gives, without fixed shapes, window by window."""
-
-    def scores(name, pixels):
-        padded = np.zeros((MOST, *pixels.shape[1:]), np.float32)
-        padded[: len(pixels)] = pixels
-        logits = jax.jit(cascade_cnn.NETWORKS[name]().apply)({"params": params[name]}, padded)
-        return np.asarray(jax.nn.softmax(logits.reshape(-1, 2)))[: len(pixels), 1]
-
-    def suppressed(found, threshold, *, by_level=False, smaller=False):
-        kept = []
-        for one in sorted(found, key=lambda one: -one[1]):
-            (x1, y1, x2, y2), _, level = one
-            clear = True
-            for (u1, v1, u2, v2), _, other in kept:
-                common = max(0, min(x2, u2) - max(x1, u1)) * max(0, min(y2, v2) - max(y1, v1))
-                areas = (x2 - x1) * (y2 - y1), (u2 - u1) * (v2 - v1)
-                whole = min(areas) if smaller else sum(areas) - common
-                clear &= common / whole <= threshold or (by_level and level != other)
-            if clear:
-                kept.append(one)
-        return kept
-
-    size = np.array(picture.shape[:2], np.int32)
-    levels = pyramid.plan(picture.shape[:2], min_face_size=20)
-
-    @jax.jit
-    def resampled(picture):
-        chain = crops.mip_chain(picture, size, 4)
-        return [normalize(pyramid.resample(chain, size, level)) for level in levels]
-
-    found = []
-    for number, (level, pixels) in enumerate(zip(levels, resampled(picture), strict=True)):
-        pixels = np.asarray(pixels)
-        rows, columns = (range(0, side - 11, 4) for side in level.shape)
-        corners = [(x, y) for y in rows for x in columns]
-        cut = np.stack([pixels[y : y + 12, x : x + 12] for x, y in corners])
-        for (x, y), score in zip(corners, scores("net12", cut), strict=True):
-            box = np.array([x, y, x + 12, y + 12]) / level.scale
-            if score > config.thresholds[0]:
-                found.append((box, score, number))
-    within, overall, refined, smaller = config.nms_thresholds
-    found = suppressed(suppressed(found, within, by_level=True), overall)
-    left = [len(found)]
-    count = crops.mip_count(picture.shape[:2], 24)
-    pixels, shapes = crops.materialized_mips(picture, size, count)
-    for name, least, overlap in (("net24", 1, refined), ("net48", 2, smaller)):
-        boxes = np.array([box for box, *_ in found] + [np.arange(4)] * MOST, np.float32)[:MOST]
-        side = cascade_cnn.INPUT_SIZE[name]
-        cut = crops.crop_from(pixels, shapes, size, boxes, crop_size=side, normalized=True)
-        anew = scores(name, cut)[: len(found)]
-        again = [(one[0], score, one[2]) for one, score in zip(found, anew, strict=True)]
-        again = [one for one in again if one[1] > config.thresholds[least]]
-        found = suppressed(again, overlap, smaller=name == "net48")
-        left.append(len(found))
-    height, width = picture.shape[:2]
-    boxes = np.array([box for box, *_ in found])
-    return np.clip(boxes, 0, [width, height, width, height]), left
-
-
-@pytest.mark.parametrize("least", [(0.0, 0.0, 0.0), (0.35, 0.45, 0.7)])
-def test_the_cascade_gives_what_plain_loops_give(theirs, least):
-    picture = noise(SIZE, seed=5)
-    # No windows of one grid have just these overlaps.
-    config = DetectConfig(thresholds=least, nms_thresholds=(0.47, 0.66, 0.66, 0.66))
-    boxes, left = cascade_detect.detect(theirs, picture, config)
-    expected, counts = by_loops(theirs, picture, config)
-    assert left.tolist() == counts
-    assert counts[2] > 1
-    np.testing.assert_allclose(boxes, expected, atol=1e-3)
 
 
 @pytest.mark.parametrize(
