@@ -17,3 +17,8 @@ def machine() -> dict[str, str | int]:
         "jax": jax.__version__,
         "python": platform.python_version(),
     }
+
+
+def machine_in_words() -> str:
+    """The same as a part of a sentence."""
+    return ", ".join(f"{name} {value}" for name, value in machine().items())

@@ -5,19 +5,18 @@ the rest, and are timed in turns.
 """
 
 import pathlib
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from absl import logging
 
 from data import records
 from data.samples import POSITIVE, Samples, load_samples
-from experiments.console.markdown import table
 from experiments.mining.config import MineConfig
 from experiments.mining.shards import mine_stage, stages_before
-from experiments.speed.machine import machine
+from experiments.speed.machine import machine_in_words
+from experiments.studies import table_one
 from experiments.studies.config import StudyConfig
-from experiments.studies.intervals import interval
 from experiments.studies.rivals.classify import (
     RIVALS,
     Run,
@@ -26,43 +25,13 @@ from experiments.studies.rivals.classify import (
     scores_of,
     stopped,
 )
-from experiments.studies.rivals.passes import ARRANGED, BATCHES, PASSES, PLAIN, time_passes
-from experiments.studies.study import Outcome, Study, section, verdict
+from experiments.studies.rivals.passes import PASSES, time_passes
+from experiments.studies.study import Outcome, Study, section
+from experiments.studies.table_one import Judged
 from experiments.training.validation import FALSE_POSITIVE_RATE, recall_at
 from mtcnn_jax import load_params
 
-TITLES = {
-    "pnet": "P-Net",
-    "net12": "12-net",
-    "rnet": "R-Net",
-    "net24": "24-net",
-    "onet": "O-Net",
-    "net48": "48-net",
-}
-
-PAPER = {
-    "net12": (94.4, 0.038),
-    "pnet": (94.6, 0.031),
-    "net24": (95.1, 0.738),
-    "rnet": (95.4, 0.458),
-    "net48": (93.2, 3.577),
-    "onet": (95.4, 1.347),
-}
-"""Table I: validation accuracy in percent, and seconds of 300 forward passes."""
-
 SPLITS = ("train", "validation")
-
-
-class Judged(NamedTuple):
-    """How one network's runs do on the validation samples.
-
-    Attributes:
-        correct: bool [runs, n], in the order of the samples.
-        recall: float [runs], of faces where `FALSE_POSITIVE_RATE` of the rest pass.
-    """
-
-    correct: np.ndarray
-    recall: np.ndarray
 
 
 def check(config: StudyConfig) -> None:
@@ -137,83 +106,38 @@ def _judge(config: StudyConfig, name: str, stage: str, train: Samples, held: Sam
 
 def run(config: StudyConfig) -> Outcome:
     """Makes the study."""
-    rows, lines, gaps = [], [], []
+    found, params = {}, {}
     for stage in config.stages:
         train, held = samples_of(config, stage, "train"), samples_of(config, stage, "validation")
         held = judged(held, config.validation_samples)
-        found = {name: _judge(config, name, stage, train, held) for name in (RIVALS[stage], stage)}
-        for name, one in found.items():
-            accuracy = 100 * one.correct.mean(1)
-            for seed, percent, recall in zip(config.seeds, accuracy, one.recall, strict=True):
-                rows.append(
-                    {"network": name, "seed": seed, "accuracy": percent, "recall_at_fpr": recall}
-                )
-            each = " / ".join(f"{percent:.2f}" for percent in accuracy)
-            count = f"{held.kinds.size:,}"
-            percent, paper = f"{accuracy.mean():.2f}", f"{PAPER[name][0]:.1f}"
-            lines.append([TITLES[name], count, percent, each, paper])
-        mean, low, high = (
-            100 * value
-            for value in interval(
-                found[stage].correct, found[RIVALS[stage]].correct, count=config.resamples
-            )
-        )
-        ours, theirs = PAPER[stage][0], PAPER[RIVALS[stage]][0]
-        gaps.append(
-            [
-                f"{TITLES[stage]} over {TITLES[RIVALS[stage]]}",
-                f"{mean:+.2f} ({low:+.2f} to {high:+.2f})",
-                f"{ours - theirs:+.1f}",
-                verdict(low, high, claimed=1),
-            ]
-        )
-    params = {
-        name: params_of(config, name, stage)
-        for stage in config.stages
-        for name in (RIVALS[stage], stage)
-    }
+        for name in (RIVALS[stage], stage):
+            found[name] = _judge(config, name, stage, train, held)
+            params[name] = params_of(config, name, stage)
     times = time_passes(params, config.stages, runs=config.runs)
-    for (name, kind, batch), taken in times.items():
-        rows.append(
-            {"network": name, "arrangement": kind, "windows": batch, "seconds": taken.median}
-        )
-    return Outcome(rows, _section(config, lines, gaps, times))
-
-
-def _section(config: StudyConfig, lines: list, gaps: list, times: dict) -> str:
-    by_network = [
-        [
-            TITLES[name] + (", arranged" if kind == ARRANGED else ""),
-            *(f"{times[name, kind, batch].median:.3f}" for batch in BATCHES),
-            f"{PAPER[name][1]:.3f}" if kind == PLAIN else "",
-        ]
-        for name, kind, batch in times
-        if batch == BATCHES[0]
+    rows = [
+        {"network": name, "seed": seed, "accuracy": accuracy, "recall_at_fpr": recall}
+        for name, one in found.items()
+        for seed, accuracy, recall in zip(config.seeds, one.accuracy, one.recall, strict=True)
     ]
-    shares = []
-    for stage in config.stages:
-        rival = RIVALS[stage]
-        over = [
-            times[stage, PLAIN, batch].median / times[rival, PLAIN, batch].median
-            for batch in BATCHES
-        ]
-        paper = PAPER[stage][1] / PAPER[rival][1]
-        name = f"{TITLES[stage]} over {TITLES[rival]}"
-        shares.append([name, *(f"{share:.2f}" for share in over), f"{paper:.2f}"])
-    told = ", ".join(f"{name} {value}" for name, value in machine().items())
-    steps = ", ".join(f"{config.of_stage('steps', stage):,}" for stage in config.stages)
-    sizes = ", ".join(str(config.of_stage("batch_size", stage)) for stage in config.stages)
-    header = ["network", "samples", "accuracy, %", "each seed", "paper, %"]
-    windows = [f"{batch} window{'s' * (batch > 1)}, s" for batch in BATCHES]
-    return section(
+    rows += [
+        {"network": name, "arrangement": kind, "windows": batch, **taken._asdict()}
+        for (name, kind, batch), taken in times.items()
+    ]
+    steps, sizes = (
+        ", ".join(f"{config.of_stage(of, stage):,}" for stage in config.stages)
+        for of in ("steps", "batch_size")
+    )
+    text = section(
         "Table I: the networks",
         f"Seeds {', '.join(map(str, config.seeds))}; steps {steps}; batches of {sizes}.",
-        table(header, lines),
-        table(["difference", "points (95% interval)", "paper", "verdict"], gaps),
-        f"{PASSES} forward passes, median of {config.runs} rounds in turns, on: {told}.",
-        table(["network", *windows, "paper, s"], by_network),
-        table(["times as long", *(window[:-3] for window in windows), "paper"], shares),
+        table_one.accuracies(found),
+        table_one.gaps(found, config.stages, resamples=config.resamples),
+        f"{PASSES} forward passes, median (least) of {config.runs} rounds in turns, "
+        f"on: {machine_in_words()}.",
+        table_one.seconds(times),
+        table_one.ratios(times, config.stages),
     )
+    return Outcome(rows, text)
 
 
 STUDY = Study(

@@ -14,7 +14,7 @@ import mtcnn_jax as mj
 from data.samples import POSITIVE, load_samples
 from experiments.console.markdown import table
 from experiments.mining.origin import read_origin
-from experiments.speed.machine import machine
+from experiments.speed.machine import machine_in_words
 from experiments.speed.scenes import open_photo, scene
 from experiments.speed.timing import Times, finished, take_turns
 from experiments.studies.config import STAGES, StudyConfig
@@ -140,7 +140,6 @@ def _row(name: str, faces: int, windows: list[int], times: Times) -> dict[str, A
 def run(config: StudyConfig) -> Outcome:
     """Makes the study."""
     rows, thresholds = time_both(config)
-    told = ", ".join(f"{name} {value}" for name, value in machine().items())
     height, width = config.resolution
     lines = [
         [
@@ -156,7 +155,8 @@ def run(config: StudyConfig) -> Outcome:
     text = section(
         "Table II: speed",
         f"Pictures of {width}x{height}, faces from {LEAST}x{LEAST} pixels, one picture at a time "
-        f"from its pixels to boxes; median (least) of {config.runs} rounds in turns, on: {told}.",
+        f"from its pixels to boxes; median (least) of {config.runs} rounds in turns, "
+        f"on: {machine_in_words()}.",
         table(["cascade", "faces", "windows after each stage", "ms", "pictures / s"], lines),
         "The 12-, 24- and 48-net run without their calibration nets, at the thresholds "
         f"{scores}, which {', '.join(f'{share:.0%}' for share in PASSED.values())} of their "
