@@ -56,15 +56,17 @@ def networks_config(config: StudyConfig) -> StudyConfig:
         FileNotFoundError: if it was not made there, or not of all stages.
     """
     kept = dataclasses.replace(config, study="networks").folder / "config.json"
-    settings = read_origin(kept) if kept.exists() else {"stages": []}
-    if not {*STAGES} <= {*settings["stages"]}:
+    settings = read_origin(kept) if kept.exists() else {}
+    if not {*STAGES} <= {*settings.get("stages", ())}:
         raise FileNotFoundError(
             f"{kept} tells of no study of all networks; `--study=networks` with this --workdir "
             "makes it"
         )
-    lists = {name: tuple(value) for name, value in settings.items() if isinstance(value, list)}
-    places = {"workdir": config.workdir, "samples": config.samples}
-    return StudyConfig(**{**settings, **lists, **places})
+    names = {field.name for field in dataclasses.fields(StudyConfig)} & settings.keys()
+    told = {
+        name: tuple(value) if isinstance(value := settings[name], list) else value for name in names
+    }
+    return StudyConfig(**{**told, "workdir": config.workdir, "samples": config.samples})
 
 
 def check(config: StudyConfig) -> None:

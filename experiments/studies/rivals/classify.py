@@ -19,7 +19,7 @@ from data.batches import Prefetch, draw, gather, pools, shares
 from data.samples import NEGATIVE, POSITIVE, Samples
 from experiments.studies.rivals import cascade_cnn
 from experiments.training.checkpoints import restore_checkpoint, save_checkpoint
-from experiments.training.settings import AUGMENTS, DEFAULTS, warmup_within
+from experiments.training.settings import default_run, warmup_within
 from mtcnn_jax.networks import reference
 from mtcnn_jax.networks.layers import INPUT_SIZE, normalize
 from mtcnn_jax.training import losses
@@ -65,13 +65,8 @@ class Run:
     @property
     def recipe(self) -> Recipe:
         """How it is trained: as the stage is by default, whichever network it is."""
-        return Recipe(
-            self.stage,
-            self.steps,
-            learning_rate=DEFAULTS[self.stage]["learning_rate"],
-            warmup_steps=warmup_within(self.steps, Recipe.warmup_steps, self.stage),
-            augment=AUGMENTS[self.stage],
-        )
+        warmup = warmup_within(self.steps, Recipe.warmup_steps, self.stage)
+        return default_run(self.stage, steps=self.steps, warmup_steps=warmup).recipe
 
 
 def network_of(name: str, *, as_product: bool = False) -> Any:
