@@ -4,10 +4,13 @@
     convert     the weights of facenet-pytorch, mtcnn or facenet into this project's format
     mine        samples of one stage, from prepared data and the stages before
     train       one stage from samples, or all three from prepared data
+    sweep       a grid of runs that differ in fields of a recipe
     curves      draws what a run told of itself again
     evaluate    WIDER FACE, FDDB, AFLW, CelebA and labelled folders, by the papers' protocols
     benchmark   the speed of detection, its stages and training, beside other packages
+    ablate      the paper's studies, beside its own numbers
 
-What they do lies in the rooms of their subjects: training, mining, evaluation and speed; files is
-what detect and convert read and write, console what all of them share.
+What they do lies in the rooms of their subjects: training, mining, evaluation, speed, sweeps and
+studies; files is what detect and convert read and write, console what all of them share. configs
+holds recipes, recipes reads them and makes a flag of each field.
 """

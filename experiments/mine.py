@@ -1,8 +1,8 @@
 """Makes the samples of a stage: random windows for P-Net, the stages before for R-Net and O-Net.
 
-    python -m experiments.mine --stage=rnet --weights=pnet.npz --data_dir=DIR
-    --output=SAMPLES/rnet/train
+    python -m experiments.mine --stage=rnet --weights=pnet.npz --data_dir=DIR --output=SAMPLES
 
+`--config` makes those of a recipe, as `experiments.train` does; the other flags change its fields.
 Faces of WIDER FACE give negatives, parts and positives; faces of CelebA the landmark samples. Work
 is saved in shards of pictures: a run that was interrupted goes on with the first shard that is
 missing, and each picture's randomness follows from the seed and its number, so both give the same
@@ -11,13 +11,16 @@ samples.
 
 import dataclasses
 import pathlib
+from typing import Any
 
 from absl import app, flags
 
-from experiments.console.command import run_command
+from experiments.console.command import parse_flags, run_command
 from experiments.console.compilations import keep_compilations
 from experiments.mining.config import MineConfig
-from experiments.mining.shards import STAGES, mine_stage, stages_before
+from experiments.mining.shards import STAGES, load_before, mine_stage
+from experiments.recipes.fields import FIELDS, parse
+from experiments.recipes.files import NAMES, read_recipe
 from mtcnn_jax import load_params
 from mtcnn_jax.runtime import keep_memory
 
@@ -29,36 +32,38 @@ def define_flags() -> None:
     flags.DEFINE_string("judge", "", "Weights (.npz) of the stage from an earlier round.")
     flags.DEFINE_string("output", None, "Folder; samples go to <stage>/<split>.", required=True)
     flags.DEFINE_list("splits", ["train", "validation"], "Splits to make samples of.")
-    for field in dataclasses.fields(MineConfig):
-        if field.name == "data_dir":
-            flags.DEFINE_string("data_dir", None, "Folder of the prepared data.", required=True)
-        elif field.name == "thresholds":
-            flags.DEFINE_list("thresholds", list(map(str, field.default)), "Of P-Net, R-Net.")
-        else:
-            define = {
-                str: flags.DEFINE_string,
-                int: flags.DEFINE_integer,
-                float: flags.DEFINE_float,
-            }
-            define[field.type](field.name, field.default, f"See MineConfig.{field.name}.")
+    names = ", ".join(NAMES)
+    flags.DEFINE_string("config", "", f"Recipe whose samples to make: {names}, a .py or .json.")
+    for name, field in FIELDS.items():
+        if field.owner is MineConfig:
+            flags.DEFINE_string(name.removeprefix("mine_"), None, field.help)
 
 
-def mine_all(values: flags.FlagValues) -> None:
+def read_config(values: Any) -> MineConfig:
+    """What samples are made of: the recipe's, with what the flags change.
+
+    Raises:
+        ValueError: if a flag is wrong, or no folder of data is named.
+    """
+    given = {}
+    for name, field in FIELDS.items():
+        if field.owner is MineConfig:
+            own = name.removeprefix("mine_")
+            if getattr(values, own) is not None:
+                given[field.attribute] = parse(name, getattr(values, own), flag=own)
+    recipe = read_recipe(values.config, values.stage)
+    config = dataclasses.replace(recipe.mining_of(values.stage), **given)
+    if not config.data_dir:
+        raise ValueError("--data_dir is not given; accepted is the folder of the prepared data")
+    return config
+
+
+def mine_all(values: Any) -> None:
     """Makes the samples of every split that the flags ask for, and prints their folders."""
     keep_compilations()
     keep_memory()
-    settings = {field.name: values[field.name].value for field in dataclasses.fields(MineConfig)}
-    settings["thresholds"] = tuple(float(score) for score in settings["thresholds"])
-    config, stage = MineConfig(**settings), values.stage
-    params, before = {}, stages_before(stage)
-    paths = values.weights * (len(before) if len(values.weights) == 1 else 1)
-    if len(paths) != len(before):
-        raise ValueError(
-            f"--weights names {len(values.weights)} files; accepted for {stage}: one with "
-            f"{', '.join(before) or 'nothing'}, or one for each"
-        )
-    for name, path in zip(before, paths, strict=True):
-        params |= load_params(path, stages=(name,))
+    config, stage = read_config(values), values.stage
+    params = load_before(values.weights, stage)
     judge = load_params(values.judge, stages=(stage,))[stage] if values.judge else None
     for split in values.splits:
         output = pathlib.Path(values.output) / stage / split
@@ -72,4 +77,4 @@ def main(argv: list[str]) -> int:
 
 if __name__ == "__main__":
     define_flags()
-    app.run(main)
+    app.run(main, flags_parser=parse_flags)

@@ -55,6 +55,19 @@ def until_interrupted(work: Callable[[], int]) -> int:
         return INTERRUPTED
 
 
+def parse_flags(argv: Sequence[str]) -> list[str]:
+    """absl's flags of a command line, for `app.run`; a wrong one ends it with a sentence and 2.
+
+    Returns:
+        What is no flag: the program, and the rest.
+    """
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+
+
 def run_command(argv: Sequence[str], work: Callable[[], None], *, quiet: bool = False) -> int:
     """Does a command's work; wrong flags and input end it with a word and not with a traceback.
 

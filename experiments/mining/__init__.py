@@ -6,6 +6,7 @@ config: what to make samples of, and how many.
 windows: which windows of a picture make samples.
 shards: a stage's samples, made and saved a shard of pictures at a time.
 origin: what samples were made of, so that others are refused.
+shared: a folder for all runs whose samples are made of the same.
 processes: what P-Net's shards are made in, which end with the command.
 buckets: detection in many pictures of many sizes.
 calibration: biases set so that the usual thresholds are good operating points.

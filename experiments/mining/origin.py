@@ -99,6 +99,16 @@ def read_origin(path: pathlib.Path) -> dict[str, Any]:
     return told
 
 
+def settings_that_count(origin: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an origin plays a part in the samples."""
+    idle = {"data_dir"}
+    if origin["judge"] is None:
+        idle |= {"pool", "hard", "trim"}
+    if origin["stage"] == "pnet":
+        idle |= {"thresholds", "proposed"}
+    return {name: value for name, value in origin.items() if name not in idle}
+
+
 def check_samples_are_of(place: object, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Refuses samples that were made of something else, as `check_is_of`.
 
@@ -111,11 +121,6 @@ def check_samples_are_of(place: object, before: Mapping[str, Any], now: Mapping[
     Raises:
         ValueError: if they were made of something else, or nothing tells of what.
     """
-    idle = {"data_dir"}
-    if now["judge"] is None:
-        idle |= {"pool", "hard", "trim"}
-    if now["stage"] == "pnet":
-        idle |= {"thresholds", "proposed"}
     if "stage" not in before:
         raise ValueError(
             f"{place} does not tell what it was made of; accepted is one that does, or another "
@@ -126,7 +131,9 @@ def check_samples_are_of(place: object, before: Mapping[str, Any], now: Mapping[
         logging.warning(
             "%s does not tell of which %s it was made: taken as the same", place, ", ".join(unknown)
         )
-    wanted = {name: value for name, value in now.items() if name not in idle | {*unknown}}
+    wanted = {
+        name: value for name, value in settings_that_count(now).items() if name not in unknown
+    }
     check_is_of(f"{place} holds samples", before, wanted, accepted="another folder")
 
 

@@ -9,7 +9,9 @@ import functools
 import os
 import pathlib
 import shutil
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import jax
 import numpy as np
@@ -30,7 +32,7 @@ from experiments.mining.config import MineConfig
 from experiments.mining.origin import check_samples_are_of, origin_of_samples, read_origin
 from experiments.mining.processes import call_in_processes
 from experiments.mining.windows import picture_windows
-from mtcnn_jax import DetectConfig
+from mtcnn_jax import DetectConfig, load_params
 from mtcnn_jax.networks.layers import INPUT_SIZE
 from mtcnn_jax.runtime import spare_mappings
 from mtcnn_jax.training.inference import score
@@ -220,3 +222,22 @@ def mine_stage(
 def stages_before(stage: str) -> tuple[str, ...]:
     """The stages whose weights proposing windows for `stage` takes."""
     return STAGES[: STAGES.index(stage)]
+
+
+def load_before(paths: Sequence[str], stage: str) -> dict[str, Any]:
+    """The parameters of the stages before `stage`, from a file, or from one for each.
+
+    Raises:
+        ValueError: if there are fewer files, or more.
+    """
+    before = stages_before(stage)
+    each = [*paths] * (len(before) if len(paths) == 1 else 1)
+    if len(each) != len(before):
+        raise ValueError(
+            f"--weights names {len(paths)} files; accepted for {stage}: one with "
+            f"{', '.join(before) or 'nothing'}, or one for each"
+        )
+    params: dict[str, Any] = {}
+    for name, path in zip(before, each, strict=True):
+        params |= load_params(path, stages=(name,))
+    return params

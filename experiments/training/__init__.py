@@ -2,8 +2,9 @@
 
 In reading order:
 
-settings: a stage's config from the flags, and what the stages default to.
 config: a run of one stage, checked.
+cascade: a recipe of all three and their samples, checked.
+settings: what the stages default to.
 loop: the run, going on where it was stopped.
 interrupts: Ctrl-C, put off to between steps.
 checkpoints: the one file that knows Orbax.

@@ -21,7 +21,7 @@ class TrainConfig:
         batch_size: samples a step, over all devices.
         ratio: proportions of negatives, positives, parts and landmark samples in a batch.
         seed: of all randomness.
-        init: .npz of weights to start from; "" for fresh ones.
+        init: .npz of weights to start from; "bundled" for those of the package, "" for fresh ones.
         log_every: steps between lines of metrics.
         evaluate_every: steps between validations; 0 for none.
         checkpoint_every: steps between checkpoints.
@@ -75,6 +75,11 @@ class TrainConfig:
                 f"batch_size is {self.batch_size}; accepted are multiples of the number of "
                 f"devices, {devices}"
             )
+
+    def placed(self, workdir: str, samples: str = "") -> "TrainConfig":
+        """The same run, with its results in a folder, and its samples in another or below it."""
+        samples = samples or self.samples or f"{workdir}/samples"
+        return dataclasses.replace(self, workdir=str(workdir), samples=str(samples))
 
     @property
     def folder(self) -> pathlib.Path:

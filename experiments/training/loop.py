@@ -41,6 +41,20 @@ _PLACES = ("samples", "workdir", "init")
 """Settings that say where something is: it may be moved, and may not change."""
 
 
+def check_goes_on(config: TrainConfig) -> None:
+    """Refuses to go on in a folder that holds a run with other settings.
+
+    Raises:
+        ValueError: naming each setting that differs.
+    """
+    path = config.folder / "config.json"
+    if checkpoint_steps(config.folder / "checkpoints") and path.exists():
+        settings = dataclasses.asdict(config).items()
+        fixed = {name: value for name, value in settings if name not in _PLACES}
+        what = f"{config.folder} holds a run"
+        check_is_of(what, read_origin(path), fixed, accepted="another --workdir")
+
+
 class Run:
     """A run that is ready to start: everything read and checked."""
 
@@ -55,7 +69,8 @@ class Run:
             self.validation = subset(self._load("validation"), config.validation_samples)
         params = None
         if config.init:
-            params = load_params(config.init, stages=(self.stage,))[self.stage]
+            path = None if config.init == "bundled" else config.init
+            params = load_params(path, stages=(self.stage,))[self.stage]
         mesh = jax.sharding.Mesh(np.array(jax.local_devices()), ("data",))
         spec = jax.sharding.PartitionSpec
         self._everywhere = jax.sharding.NamedSharding(mesh, spec())
@@ -91,12 +106,10 @@ class Run:
         config, origin = folder / "config.json", folder / "checkpoints" / "origin.json"
         init = digests_of_weights({self.stage: params})[self.stage] if params else None
         made_of = {"samples": digest_of_samples(self.train), "init": init}
-        fixed = {name: value for name, value in settings.items() if name not in _PLACES}
-        if checkpoint_steps(origin.parent):
-            for path, now in ((config, fixed), (origin, made_of)):
-                if path.exists():
-                    what = f"{folder} holds a run"
-                    check_is_of(what, read_origin(path), now, accepted="another --workdir")
+        check_goes_on(self.config)
+        if checkpoint_steps(origin.parent) and origin.exists():
+            what = f"{folder} holds a run"
+            check_is_of(what, read_origin(origin), made_of, accepted="another --workdir")
         origin.parent.mkdir(parents=True, exist_ok=True)
         replace_text(config, json.dumps(settings, indent=2) + "\n")
         replace_text(origin, json.dumps(made_of, indent=2) + "\n")

@@ -10,7 +10,6 @@ import numpy as np
 from absl import logging
 
 from data import records
-from data.samples import LANDMARK
 from experiments.mining.calibration import calibrate
 from experiments.mining.config import MineConfig
 from experiments.mining.origin import (
@@ -20,61 +19,48 @@ from experiments.mining.origin import (
     read_origin,
 )
 from experiments.mining.shards import mine_stage, stages_before
+from experiments.mining.shared import SPLITS, shared_folder
+from experiments.training.cascade import STAGES, CascadeConfig
 from experiments.training.config import TrainConfig
 from experiments.training.curves import save_curves
-from experiments.training.loop import fit
+from experiments.training.loop import check_goes_on, fit
 from experiments.training.metrics import replace_text
-from experiments.training.settings import make_config, parse_settings, warmup_within
+from experiments.training.settings import warmup_within
 from mtcnn_jax import load_params, save_params
-from mtcnn_jax.networks.layers import INPUT_SIZE
-
-SPLITS = ("train", "validation")
 
 LATER_SHARE = 0.5
 """Steps of a round after the first, which goes on from its weights, over those of the first."""
 
 
-def parse_windows(texts: list[str]) -> dict[str, float]:
-    """The value of --windows_per_picture: what P-Net, R-Net and perhaps O-Net are to leave."""
-    if not texts:
-        return {}
-    try:
-        counts = [float(text) for text in texts]
-    except ValueError:
-        counts = []
-    if len(counts) not in (2, 3) or min(counts) <= 0:
-        raise ValueError(
-            f"--windows_per_picture={','.join(texts)}; accepted are two or three numbers "
-            "above 0, for P-Net, R-Net and O-Net"
-        )
-    return dict(zip(INPUT_SIZE, counts, strict=False))
-
-
-def plan_rounds(values: Any) -> list[list[TrainConfig]]:
-    """The checked configs of every round: P-Net, R-Net and O-Net, then R-Net and O-Net again."""
-    if values.rounds < 1:
-        raise ValueError(f"--rounds={values.rounds}; accepted are whole numbers from 1 up")
-    stages = tuple(INPUT_SIZE)
-    first = [make_config(values, stage, stages) for stage in stages]
+def plan_rounds(recipe: CascadeConfig, workdir: str, samples: str = "") -> list[list[TrainConfig]]:
+    """The runs of every round: P-Net, R-Net and O-Net, then R-Net and O-Net again."""
+    first = [recipe.of(stage).placed(workdir, samples) for stage in STAGES]
     plan = [first]
-    for number in range(2, values.rounds + 1):
+    for number in range(2, recipe.rounds + 1):
         later = []
         for config, before in zip(first[1:], plan[-1][-2:], strict=True):
             steps = max(1, round(config.recipe.steps * LATER_SHARE))
             warmup = warmup_within(steps, config.recipe.warmup_steps, config.recipe.stage)
-            recipe = dataclasses.replace(config.recipe, steps=steps, warmup_steps=warmup)
-            workdir, samples = f"{config.workdir}/round{number}", f"{config.samples}/round{number}"
-            later.append(
-                dataclasses.replace(
-                    config,
-                    recipe=recipe,
-                    workdir=workdir,
-                    samples=samples,
-                    init=str(before.weights),
-                )
+            run = dataclasses.replace(
+                config,
+                recipe=dataclasses.replace(config.recipe, steps=steps, warmup_steps=warmup),
+                init=str(before.weights),
             )
+            place = f"{config.workdir}/round{number}", f"{config.samples}/round{number}"
+            later.append(run.placed(*place))
         plan.append(later)
     return plan
+
+
+def plan_proposing(recipe: CascadeConfig, workdir: str, samples: str = "") -> list[TrainConfig]:
+    """The runs of the P-Net and R-Net that propose for O-Net; P-Net's samples are the cascade's."""
+    if recipe.proposing is None:
+        return []
+    pnet, rnet = (
+        run.placed(f"{workdir}/proposing", samples or run.samples or f"{workdir}/samples")
+        for run in (recipe.proposing.pnet, recipe.proposing.rnet)
+    )
+    return [pnet, rnet.placed(rnet.workdir, f"{rnet.samples}/proposing")]
 
 
 def calibrated(
@@ -83,6 +69,8 @@ def calibrated(
     target: float,
     pictures: Sequence[records.Picture],
     images: Sequence[np.ndarray],
+    *,
+    name: str = "calibrated",
 ) -> pathlib.Path:
     """The file with a stage's calibrated weights; one that is there is kept, if of the same.
 
@@ -92,12 +80,13 @@ def calibrated(
         target: windows per picture.
         pictures: which it is calibrated on.
         images: these, read.
+        name: that the file's begins with.
 
     Raises:
         ValueError: if the file that is there is of other weights or pictures.
     """
     stage = config.recipe.stage
-    path = config.folder / f"calibrated-{target:g}.npz"
+    path = config.folder / f"{name}-{target:g}.npz"
     origin = path.with_suffix(".json")
     made_of = {
         "windows_per_picture": target,
@@ -115,51 +104,129 @@ def calibrated(
     return path
 
 
-def train_all(values: Any) -> pathlib.Path:
+class Training:
+    """The cascade while it is trained: what is known of it, stage by stage.
+
+    Attributes:
+        params: of the stages trained so far.
+    """
+
+    def __init__(
+        self,
+        validation: Sequence[records.Picture],
+        images: Sequence[np.ndarray],
+        *,
+        shared: str | pathlib.Path = "",
+    ):
+        """Starts without any stage.
+
+        Args:
+            validation: pictures that biases are calibrated on.
+            images: these, read; none where nothing is calibrated.
+            shared: folder of samples that runs share; "" for samples of each run's own.
+        """
+        self.params: dict[str, Any] = {}
+        self._validation, self._images, self._shared = validation, images, shared
+
+    def advance(
+        self,
+        config: TrainConfig,
+        mining: MineConfig,
+        windows: Sequence[float],
+        *,
+        proposing: dict[str, Any] | None = None,
+    ) -> None:
+        """Mines for a stage, trains it, and calibrates it where it is to leave so many windows.
+
+        Args:
+            config: the run of the stage.
+            mining: what its samples are made of.
+            windows: that P-Net, R-Net and O-Net are to leave, as far as given.
+            proposing: parameters that propose in place of those trained so far.
+        """
+        stage = config.recipe.stage
+        judge = self.params.get(stage)
+        known = proposing or self.params
+        before = {name: known[name] for name in stages_before(stage)}
+        if self._shared:
+            folder = shared_folder(self._shared, mining, stage, before, judge)
+            config = dataclasses.replace(config, samples=str(folder))
+        for split in SPLITS:
+            output = pathlib.Path(config.samples) / stage / split
+            mine_stage(mining, stage, before, output, split=split, judge=judge)
+        self.params |= load_params(fit(config), stages=(stage,))
+        save_curves(config.folder)
+        self.calibrate(config, windows)
+
+    def calibrate(
+        self, config: TrainConfig, windows: Sequence[float], *, name: str = "calibrated"
+    ) -> None:
+        """Moves the stage's bias, where it is to leave so many windows."""
+        stage = config.recipe.stage
+        number = STAGES.index(stage)
+        if number < len(windows):
+            up_to = {one: self.params[one] for one in STAGES[: number + 1]}
+            pictures = self._validation, self._images
+            moved = calibrated(config, up_to, windows[number], *pictures, name=name)
+            self.params |= load_params(moved, stages=(stage,))
+
+
+def train_all(
+    recipe: CascadeConfig,
+    *,
+    workdir: str,
+    samples: str = "",
+    shared: str | pathlib.Path = "",
+) -> pathlib.Path:
     """Trains the three networks one after the other, each on what those before it find.
 
     What is done already, samples and stages alike, is left as it is, so the command goes on where
-    it was stopped.
+    it was stopped. The recipe goes to `config.json` in the folder.
 
     Args:
-        values: the flags of `experiments.train`, as attributes.
+        recipe: what is trained, and how.
+        workdir: folder for results.
+        samples: folder for samples; `samples` in the other if not given.
+        shared: folder of samples that runs share, in place of that.
 
     Returns:
         The file with the weights of all three.
 
     Raises:
         FileNotFoundError: if a data set is not prepared.
-        ValueError: if a flag's value is wrong; before anything is done.
+        ValueError: if the folder holds runs with other settings; before anything is done.
     """
-    plan = plan_rounds(values)
-    windows = parse_windows(values.windows_per_picture)
-    default = MineConfig(data_dir=values.data_dir, seed=values.seed)
-    mining = parse_settings("mine", values.mine, default)
-    if not plan[0][0].ratio[LANDMARK]:
-        logging.info("%s is left out: the ratio asks for no landmarks", mining.celeb)
-        mining = dataclasses.replace(mining, celeb="")
-    for dataset in filter(None, (mining.wider, mining.celeb)):
-        for split in SPLITS:
-            records.read_pictures(dataset, split=split, data_dir=mining.data_dir)
-    validation = records.read_pictures(mining.wider, split="validation", data_dir=mining.data_dir)
-    images = [records.read_pixels(picture) for picture in validation] if windows else []
-    weights = pathlib.Path(values.workdir) / "weights.npz"
-    params: dict[str, Any] = {}
+    plan = plan_rounds(recipe, workdir, samples)
+    proposers = plan_proposing(recipe, workdir, samples)
+    for config in (*sum(plan, []), *proposers):
+        check_goes_on(config)
+    mining = {stage: recipe.mining_of(stage) for stage in STAGES}
+    data_dir = recipe.mining.data_dir
+    for dataset in dict.fromkeys((recipe.mining.wider, *(one.celeb for one in mining.values()))):
+        for split in SPLITS if dataset else ():
+            records.read_pictures(dataset, split=split, data_dir=data_dir)
+    windows, final = recipe.windows_per_picture, recipe.final_windows
+    validation, images = [], []
+    if windows or final or (recipe.proposing and recipe.proposing.windows_per_picture):
+        wider = recipe.mining.wider
+        validation = records.read_pictures(wider, split="validation", data_dir=data_dir)
+        images = [records.read_pixels(picture) for picture in validation]
+    folder = pathlib.Path(workdir)
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_text(folder / "config.json", json.dumps(dataclasses.asdict(recipe), indent=2) + "\n")
+    other = Training(validation, images, shared=shared)
+    for config in proposers:
+        other.advance(config, mining[config.recipe.stage], recipe.proposing.windows_per_picture)
+    training, weights = Training(validation, images, shared=shared), folder / "weights.npz"
     for number, configs in enumerate(plan):
-        mining = dataclasses.replace(mining, seed=values.seed + number)
         for config in configs:
             stage = config.recipe.stage
-            judge = params.get(stage)
-            before = {name: params[name] for name in stages_before(stage)}
-            for split in SPLITS:
-                output = pathlib.Path(config.samples) / stage / split
-                mine_stage(mining, stage, before, output, split=split, judge=judge)
-            params = {**params, **load_params(fit(config), stages=(stage,))}
-            save_curves(config.folder)
-            if stage in windows:
-                up_to = {name: params[name] for name in (*stages_before(stage), stage)}
-                moved = calibrated(config, up_to, windows[stage], validation, images)
-                params = {**params, **load_params(moved, stages=(stage,))}
-            save_params(weights, params)
+            seeded = dataclasses.replace(mining[stage], seed=recipe.mining.seed + number)
+            proposing = other.params if stage == "onet" else None
+            training.advance(config, seeded, windows, proposing=proposing)
+            save_params(weights, training.params)
             logging.info("%s of round %d is done, in %s", stage, number + 1, weights)
+    for config in (plan[0][0], *plan[-1][-2:]):
+        training.calibrate(config, final, name="final")
+    save_params(weights, training.params)
     return weights

@@ -1,39 +1,40 @@
 """The values of the flags of `experiments.train`, without absl's global flags."""
 
-import dataclasses
 import types
 
-from experiments.training import settings as train_settings
-from experiments.training.config import TrainConfig
-from mtcnn_jax.training.recipe import Recipe
+from experiments.recipes.fields import FIELDS, as_text
+from experiments.recipes.flags import asked_for
+from experiments.training.cascade import STAGES
+
+SHORT = {
+    "steps": ["4", "6", "4"],
+    "batch_size": 14,
+    "augment": "none",
+    "data_dir": "drawn",
+    "mine_negatives": 8,
+    "mine_positives": 4,
+    "mine_landmark_windows": 4,
+    "warmup_steps": 1,
+    "log_every": 1,
+    "evaluate_every": 1,
+    "checkpoint_every": 1,
+    "scan_steps": 1,
+}
 
 
 def flag_values(workdir, **changed):
-    """Those of a short run, with some of them changed."""
-    recipe = {field: getattr(Recipe("onet", 1000), field) for field in train_settings.OF_RECIPE}
-    run = {
-        field.name: field.default
-        for field in dataclasses.fields(TrainConfig)
-        if field.name in train_settings.OF_RUN and field.name != "workdir"
+    """Those of a short run, with some of them changed, each as text or None."""
+    values = {**dict.fromkeys(FIELDS), "mine": None, **SHORT, **changed}
+    texts = {
+        name: ",".join(value) if isinstance(value, list) else as_text(value)
+        for name, value in values.items()
+        if value is not None
     }
-    own = {
-        "workdir": str(workdir),
-        "samples": "",
-        "steps": ["4", "6", "4"],
-        "batch_size": ["14"],
-        "learning_rate": None,
-        "face_iou": None,
-        "augment": "none",
-        "dropout": 0.0,
-        "ratio": "3:1:1:2",
-        "data_dir": "drawn",
-        "mine": "negatives=8,positives=4,landmark_windows=4",
-        "rounds": 1,
-        "windows_per_picture": [],
-        "warmup_steps": 1,
-        "log_every": 1,
-        "evaluate_every": 1,
-        "checkpoint_every": 1,
-        "scan_steps": 1,
-    }
-    return types.SimpleNamespace(**{**recipe, **run, **own, **changed})
+    places = {"config": "", "samples": "", "workdir": str(workdir)}
+    return types.SimpleNamespace(**{**values, **places, **texts})
+
+
+def run_of(values, stage, stages=STAGES):
+    """The run of a stage that the flags ask for."""
+    recipe = asked_for(values, "all" if stages == STAGES else stage)
+    return recipe.of(stage).placed(values.workdir, values.samples)

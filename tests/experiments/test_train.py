@@ -1,16 +1,20 @@
 """The command that trains: its flags, checked one by one before anything is done."""
 
+import dataclasses
+import json
 import subprocess
 import sys
+import types
 
 import pytest
 
 from experiments import train
+from experiments.recipes.fields import FIELDS, as_text, parse, pick
 from experiments.training import settings as train_settings
-from experiments.training.settings import STAGES, make_config, parse_augment, parse_ratio, pick
+from experiments.training.cascade import STAGES
 from tests import ROOT
 from tests.drawn import save_drawn
-from tests.experiments.flag_values import flag_values
+from tests.experiments.flag_values import flag_values, run_of
 
 
 def command(*arguments):
@@ -40,6 +44,29 @@ def test_a_short_run_and_then_a_flag_that_is_wrong(tmp_path):
     assert not (tmp_path / "other").exists()
 
 
+def test_what_a_run_leaves_trains_the_same_again(tmp_path, monkeypatch):
+    run = run_of(flag_values("before", seed=3, ohem_ratio="0.5,0.6,0.7", augment=None), "rnet")
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(dataclasses.asdict(run)))
+    trained = []
+
+    class Told:
+        def __init__(self, config):
+            trained.append(config)
+
+        def fit(self):
+            return tmp_path / "rnet.npz"
+
+    monkeypatch.setattr(train, "Run", Told)
+    monkeypatch.setattr(train, "save_curves", lambda folder: None)
+    nothing = dict.fromkeys((*FIELDS, "mine"))
+    places = {"config": str(path), "stage": "rnet", "workdir": "again", "samples": ""}
+    train.train(types.SimpleNamespace(**{**nothing, **places}))
+    train.train(types.SimpleNamespace(**{**nothing, **places, "steps": "9"}))
+    assert trained[0] == run.placed("again", "before/samples")
+    assert trained[1].recipe == dataclasses.replace(run.recipe, steps=9)
+
+
 @pytest.mark.parametrize(
     ("changed", "match"),
     [
@@ -62,10 +89,11 @@ def test_a_short_run_and_then_a_flag_that_is_wrong(tmp_path):
         ({"dropout": 1.0}, "dropout is 1.0; accepted is 0 or more, below 1"),
         ({"ema_decay": 1.0}, "ema_decay is 1.0; accepted is 0 or more, below 1"),
         ({"compute_dtype": "float16"}, "compute_dtype is 'float16'; accepted are float32"),
-        ({"augment": "gray=1"}, "--augment=gray=1: 'gray=1' is not of the form name=number"),
-        ({"augment": "grey"}, "--augment=grey: 'grey' is not of the form name=number"),
-        ({"augment": "grey=much"}, "--augment=grey=much: 'much' is not a number"),
-        ({"augment": "grey=2"}, "grey is 2.0; accepted is 0 to 1"),
+        ({"augment": "grey=1,blur=0"}, "is written --augment_grey=1 --augment_blur=0 now"),
+        ({"augment": "grey"}, "--augment=grey; accepted: default, none"),
+        ({"augment": None, "augment_grey": "much"}, "--augment_grey=much; accepted: numbers"),
+        ({"augment": None, "augment_grey": "2"}, "augment_grey is 2.0; accepted is 0 to 1"),
+        ({"augment_grey": "1"}, "augment_grey is given, and onet is not augmented; accepted"),
         ({"ratio": "3:1"}, "ratio is 3.0:1.0; accepted are four numbers"),
         ({"ratio": "a:b:c:d"}, "--ratio=a:b:c:d; accepted: four numbers such as 3:1:1:2"),
         ({"seed": -1}, "seed is -1; accepted is 0 or more"),
@@ -108,20 +136,23 @@ def test_words_that_are_no_flags_are_refused(tmp_path, monkeypatch, capsys):
     assert "['onet'] is not part of a flag" in capsys.readouterr().err
 
 
-def test_numbers_are_one_for_all_stages_or_one_each():
-    stages = STAGES
-    assert [pick("steps", None, stage, stages, int) for stage in stages] == [
-        train_settings.DEFAULTS[stage]["steps"] for stage in stages
+def test_numbers_are_one_for_all_stages_or_one_each(tmp_path):
+    defaults = flag_values(tmp_path, steps=None, warmup_steps=None)
+    assert [run_of(defaults, stage).recipe.steps for stage in STAGES] == [
+        train_settings.DEFAULTS[stage]["steps"] for stage in STAGES
     ]
-    assert [pick("steps", ["7"], stage, stages, int) for stage in stages] == [7, 7, 7]
-    assert [pick("steps", ["1", "2", "3"], stage, stages, int) for stage in stages] == [1, 2, 3]
-    assert pick("steps", ["9"], "rnet", ["rnet"], int) == 9
+    assert [pick("steps", "7", stage, STAGES) for stage in STAGES] == [7, 7, 7]
+    assert [pick("steps", "1,2,3", stage, STAGES) for stage in STAGES] == [1, 2, 3]
+    assert pick("steps", "9", "rnet", ["rnet"]) == 9
+    kinds = [pick("auxiliary_landmarks", "true,False,true", stage, STAGES) for stage in STAGES]
+    assert kinds == [True, False, True]
+    assert pick("ratio", "3:1:1:0,3:1:1:0,3:1:1:2", "onet", STAGES) == (3, 1, 1, 2)
 
 
 def test_an_optimiser_has_its_own_rates(tmp_path):
     def rates(**changed):
         values = flag_values(tmp_path, **changed)
-        configs = [make_config(values, stage, STAGES) for stage in STAGES]
+        configs = [run_of(values, stage) for stage in STAGES]
         return [config.recipe.learning_rate for config in configs]
 
     assert rates() == rates(optimizer="muon") == [0.01, 0.01, 0.003]
@@ -144,23 +175,27 @@ def test_a_short_run_warms_up_for_a_tenth_and_says_so(tmp_path, monkeypatch, ste
     told = []
     monkeypatch.setattr(train_settings.logging, "info", lambda text, *a: told.append(text % a))
     values = flag_values(tmp_path, steps=[str(steps)], warmup_steps=given)
-    assert make_config(values, "onet", ["onet"]).recipe.warmup_steps == taken
+    assert run_of(values, "onet", ["onet"]).recipe.warmup_steps == taken
     short = f"onet warms up for {taken} steps: a run of {steps} has no room for 200"
     assert told == ([short] if given is None and steps <= 200 else [])
 
 
-def test_settings_of_augmentation():
+def test_settings_of_augmentation(tmp_path):
+    def augment(**changed):
+        return run_of(flag_values(tmp_path, **changed), "onet").recipe.augment
+
     default = train_settings.AUGMENTS["onet"]
-    assert parse_augment("none", "onet") is None
-    assert parse_augment("default", "onet") == default
-    found = parse_augment("grey=0,blur=0.75", "onet")
+    assert augment(augment="none") is None
+    assert augment(augment="default") == augment(augment=None) == default
+    found = augment(augment=None, augment_grey="0", augment_blur="0.3,0.4,0.75")
     assert (found.grey, found.blur, found.noise) == (0, 0.75, default.noise)
     assert isinstance(found.grey, float)
 
 
 def test_a_ratio_is_four_numbers():
-    assert parse_ratio("3:1:1:2") == (3, 1, 1, 2)
-    assert parse_ratio("1.5:0:0:1") == (1.5, 0, 0, 1)
+    assert parse("ratio", "3:1:1:2") == (3, 1, 1, 2)
+    assert parse("ratio", "1.5:0:0:1") == (1.5, 0, 0, 1)
+    assert parse("ratio", as_text((0.1, 1 / 3, 1, 2))) == (0.1, 1 / 3, 1, 2)
 
 
 def test_flags_reach_the_config(tmp_path):
@@ -173,7 +208,7 @@ def test_flags_reach_the_config(tmp_path):
         ratio="2:1:1:1",
         seed=4,
     )
-    pnet, rnet = (make_config(values, stage, STAGES) for stage in ("pnet", "rnet"))
+    pnet, rnet = (run_of(values, stage) for stage in ("pnet", "rnet"))
     assert (pnet.recipe.steps, rnet.recipe.steps) == (50, 60)
     assert (pnet.recipe.face_iou, rnet.recipe.face_iou) == (0.65, 0.5)
     assert (pnet.recipe.dropout, rnet.recipe.dropout) == (0, 0.3)

@@ -1,4 +1,7 @@
+import dataclasses
 import io
+import json
+import pathlib
 
 import numpy as np
 import pytest
@@ -6,10 +9,12 @@ from PIL import Image, ImageDraw
 
 from data import records
 from experiments.mining import shards
+from experiments.recipes.files import read_recipe
+from experiments.recipes.flags import asked_for
+from experiments.recipes.overrides import override
 from experiments.training import pipeline
-from experiments.training.settings import make_config
 from mtcnn_jax import load_params, save_params
-from tests.experiments.flag_values import flag_values
+from tests.experiments.flag_values import flag_values, run_of
 
 
 def drawn(number, *, landmarks):
@@ -41,11 +46,15 @@ def read_drawn(dataset, *, split, data_dir):
     return [drawn(start + number, landmarks=dataset == "celeb_a_wild") for number in range(3)]
 
 
+def train_all(values):
+    return pipeline.train_all(asked_for(values, "all"), workdir=values.workdir)
+
+
 def test_the_whole_cascade_is_trained_in_rounds_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "read_pictures", read_drawn)
     monkeypatch.setattr(shards.os, "cpu_count", lambda: 1)  # No other process draws.
     values = flag_values(tmp_path, rounds=2, windows_per_picture=["30", "10"])
-    weights = pipeline.train_all(values)
+    weights = train_all(values)
     assert weights == tmp_path / "weights.npz"
     params = load_params(weights)
     assert set(params) == {"pnet", "rnet", "onet"}
@@ -53,19 +62,22 @@ def test_the_whole_cascade_is_trained_in_rounds_and_goes_on_where_it_stopped(tmp
     for name, tensor in trained["onet"]["conv1"].items():
         np.testing.assert_array_equal(tensor, params["onet"]["conv1"][name])
     content = weights.read_bytes()
+    left = read_recipe(str(tmp_path / "config.json"), "all")
+    assert left == asked_for(values, "all")
     weights.unlink()
     times = {path: path.stat().st_mtime_ns for path in tmp_path.glob("samples/**/*.npy")}
     assert len(times) == 4 * 2 * 5
-    assert pipeline.train_all(values).read_bytes() == content
+    assert train_all(values).read_bytes() == content
     assert times == {path: path.stat().st_mtime_ns for path in tmp_path.glob("samples/**/*.npy")}
 
 
 def test_later_rounds_shorten_their_warm_up_as_well(tmp_path):
     values = flag_values(tmp_path, rounds=3, steps=["300"], warmup_steps=None)
-    plan = pipeline.plan_rounds(values)
+    plan = pipeline.plan_rounds(asked_for(values, "all"), tmp_path)
     found = [[(c.recipe.steps, c.recipe.warmup_steps) for c in configs] for configs in plan]
     assert found == [[(300, 200)] * 3, [(150, 15)] * 2, [(150, 15)] * 2]
-    plan = pipeline.plan_rounds(flag_values(tmp_path, rounds=2, steps=["1"], warmup_steps=None))
+    values = flag_values(tmp_path, rounds=2, steps=["1"], warmup_steps=None)
+    plan = pipeline.plan_rounds(asked_for(values, "all"), tmp_path)
     assert [config.recipe.steps for config in plan[1]] == [1, 1]
 
 
@@ -84,15 +96,105 @@ def test_without_landmarks_in_the_ratio_no_data_set_of_them_is_asked_for(
     monkeypatch.setattr(pipeline, "fit", lambda config: config.recipe.stage)
     monkeypatch.setattr(pipeline, "load_params", lambda path, stages: {path: weights[path]})
     monkeypatch.setattr(pipeline, "save_curves", lambda folder: None)
-    pipeline.train_all(flag_values(tmp_path, ratio=ratio))
+    train_all(flag_values(tmp_path, ratio=ratio))
     assert asked == {"wider_face", celeb} - {""}
     assert mined == [celeb] * 6
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """What a cascade does, told and not done; "weights" are the paths they come from."""
+    told = []
+
+    def mine(config, stage, before, output, *, split, judge):
+        if split == "train":
+            told.append(f"mine {output} with {' '.join(before.values())} seed {config.seed}")
+
+    def calibrate(stage, params, images, *, target):
+        told.append(f"calibrate {params[stage]} to {target:g}")
+        return {stage: f"{params[stage]}@{target:g}"}
+
+    def fit(config):
+        told.append(f"train {config.weights}")
+        return config.weights
+
+    saved = {}
+    monkeypatch.setattr(records, "read_pictures", read_drawn)
+    monkeypatch.setattr(pipeline, "mine_stage", mine)
+    monkeypatch.setattr(pipeline, "fit", fit)
+    monkeypatch.setattr(pipeline, "save_curves", lambda folder: None)
+    monkeypatch.setattr(pipeline, "calibrate", calibrate)
+    monkeypatch.setattr(pipeline, "digests_of_weights", dict)
+    monkeypatch.setattr(pipeline, "replace_text", lambda path, text: None)
+    monkeypatch.setattr(pipeline, "save_params", lambda path, params: saved.update({path: params}))
+    monkeypatch.setattr(
+        pipeline,
+        "load_params",
+        lambda path, stages: saved.get(path) or {stages[0]: str(path)},
+    )
+    return told
+
+
+def test_the_bundled_recipe_mines_for_o_net_with_networks_of_its_own(tmp_path, monkeypatch, told):
+    monkeypatch.chdir(tmp_path)
+    recipe = override(read_recipe("bundled", "all"), {"data_dir": "drawn", "steps": "300"})
+    weights = pipeline.train_all(recipe, workdir="run")
+    assert told == [
+        "mine run/samples/pnet/train with  seed 0",
+        "train run/proposing/pnet/pnet.npz",
+        "calibrate run/proposing/pnet/pnet.npz to 600",
+        "mine run/samples/proposing/rnet/train with run/proposing/pnet/pnet.npz@600 seed 0",
+        "train run/proposing/rnet/rnet.npz",
+        "calibrate run/proposing/rnet/rnet.npz to 50",
+        "mine run/samples/pnet/train with  seed 0",
+        "train run/pnet/pnet.npz",
+        "calibrate run/pnet/pnet.npz to 500",
+        "mine run/samples/rnet/train with run/pnet/pnet.npz@500 seed 0",
+        "train run/rnet/rnet.npz",
+        "calibrate run/rnet/rnet.npz to 40",
+        "mine run/samples/onet/train with run/proposing/pnet/pnet.npz@600 "
+        "run/proposing/rnet/rnet.npz@50 seed 0",
+        "train run/onet/onet.npz",
+        "calibrate run/pnet/pnet.npz@500 to 800",
+        "calibrate run/rnet/rnet.npz@40 to 60",
+        "calibrate run/onet/onet.npz to 4.32",
+    ]
+    assert weights == pathlib.Path("run/weights.npz")
+    assert pipeline.load_params(weights, stages=()) == {
+        "pnet": "run/pnet/pnet.npz@500@800",
+        "rnet": "run/rnet/rnet.npz@40@60",
+        "onet": "run/onet/onet.npz@4.32",
+    }
+
+
+def test_runs_share_the_samples_that_are_made_of_the_same(tmp_path, told):
+    places = []
+    for steps in ("300", "400"):
+        recipe = asked_for(flag_values(tmp_path, steps=steps), "all")
+        workdir = str(tmp_path / steps)
+        pipeline.train_all(recipe, workdir=workdir, shared=tmp_path / "shared")
+        places.append([line.split()[1] for line in told if line.startswith("mine")])
+        del told[:]
+    one, other = places
+    assert all(place.startswith(f"{tmp_path}/shared/") for place in one + other)
+    assert one[0] == other[0] and one[1] != other[1] and one[2] != other[2]
+
+
+def test_a_run_with_other_settings_is_refused_before_anything_is_mined(tmp_path, told):
+    values = flag_values(tmp_path)
+    config = run_of(values, "onet")
+    (config.folder / "checkpoints" / "00000004").mkdir(parents=True)
+    changed = dataclasses.replace(config, seed=5)
+    (config.folder / "config.json").write_text(json.dumps(dataclasses.asdict(changed)))
+    with pytest.raises(ValueError, match=r"onet holds a run .* \(seed was 5, is 0\)"):
+        train_all(values)
+    assert told == []
 
 
 class TestCalibrated:
     @pytest.fixture
     def config(self, tmp_path):
-        config = make_config(flag_values(tmp_path, steps=["4"]), "rnet", ["rnet"])
+        config = run_of(flag_values(tmp_path, steps=["4"]), "rnet", ["rnet"])
         config.folder.mkdir()
         return config
 
@@ -137,10 +239,13 @@ class TestCalibrated:
 @pytest.mark.parametrize(
     ("changed", "match"),
     [
-        ({"rounds": 0}, "--rounds=0; accepted are whole numbers from 1 up"),
-        ({"windows_per_picture": ["5"]}, "--windows_per_picture=5; accepted are two or three"),
-        ({"windows_per_picture": ["5", "x"]}, "accepted are two or three numbers above 0"),
-        ({"mine": "negative=8"}, "--mine=negative=8: .* not of the form name=number"),
+        ({"rounds": 0}, "rounds is 0; accepted is 1 or more"),
+        ({"windows_per_picture": ["5"]}, "windows_per_picture is 5; accepted are two or three"),
+        ({"windows_per_picture": ["5", "x"]}, "--windows_per_picture=5,x; accepted: numbers"),
+        ({"windows_per_picture": ["5", "-1"]}, "accepted are two or three numbers above 0"),
+        ({"mine": "pool=8,hard=1"}, "--mine=pool=8,hard=1 is written --mine_pool=8 --mine_hard=1"),
+        ({"mine_negatives": "-1"}, "mine_negatives is -1; accepted is 0 or more"),
+        ({"mine_thresholds": "0.5"}, "mine_thresholds is .*; accepted is two scores"),
         ({"steps": ["4", "3"]}, "--steps=4,3; accepted: one number, or one for each of pnet"),
         ({"ohem_ratio": 0.0}, "ohem_ratio is 0.0; accepted is above 0"),
     ],
@@ -150,12 +255,12 @@ def test_wrong_flags_are_named_before_anything_is_done(tmp_path, monkeypatch, ch
     monkeypatch.setattr(shards.os, "cpu_count", lambda: 1)  # No other process draws.
     workdir = tmp_path / "run"
     with pytest.raises(ValueError, match=match):
-        pipeline.train_all(flag_values(workdir, **changed))
+        train_all(flag_values(workdir, **changed))
     assert not workdir.exists()
 
 
 def test_a_data_set_that_is_not_prepared_is_named_before_anything_is_done(tmp_path):
     workdir = tmp_path / "run"
     with pytest.raises(FileNotFoundError, match="no prepared wider_face"):
-        pipeline.train_all(flag_values(workdir, data_dir=str(tmp_path)))
+        train_all(flag_values(workdir, data_dir=str(tmp_path)))
     assert not workdir.exists()

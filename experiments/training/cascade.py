@@ -1,0 +1,97 @@
+"""A recipe of the whole cascade, checked: what each stage is trained with, and on which samples."""
+
+import dataclasses
+
+from absl import logging
+
+from data.samples import LANDMARK
+from experiments.mining.config import MineConfig
+from experiments.training.config import TrainConfig
+
+STAGES = ("pnet", "rnet", "onet")
+
+
+def _check_stages(config: object, stages: tuple[str, ...]) -> None:
+    for stage in stages:
+        found = getattr(config, stage).recipe.stage
+        if found != stage:
+            raise ValueError(f"{stage} is a run of {found}; accepted is one of {stage}")
+
+
+def _check_windows(name: str, windows: tuple[float, ...]) -> None:
+    if windows and (len(windows) not in (2, 3) or not all(0 < one < 1e6 for one in windows)):
+        raise ValueError(
+            f"{name} is {','.join(f'{one:g}' for one in windows)}; accepted are two or three "
+            "numbers above 0, for P-Net, R-Net and O-Net"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Proposing:
+    """A P-Net and an R-Net of their own that propose windows for O-Net.
+
+    Attributes:
+        pnet: the run of P-Net; its samples are the cascade's.
+        rnet: the run of R-Net.
+        windows_per_picture: as of `CascadeConfig`.
+    """
+
+    pnet: TrainConfig
+    rnet: TrainConfig
+    windows_per_picture: tuple[float, ...] = ()
+
+    def __post_init__(self):
+        _check_stages(self, STAGES[:2])
+        _check_windows("windows_per_picture", self.windows_per_picture)
+
+
+@dataclasses.dataclass(frozen=True)
+class CascadeConfig:
+    """A recipe of the whole cascade: the runs of its stages, and their samples.
+
+    Where results and data lie is "" in a recipe; the command that trains fills it in.
+
+    Attributes:
+        pnet: the run of P-Net.
+        rnet: the run of R-Net.
+        onet: the run of O-Net.
+        mining: what the samples are made of. Round n adds n - 1 to its seed.
+        rounds: how often R-Net and O-Net are mined for.
+        windows_per_picture: what P-Net, R-Net and perhaps O-Net leave of a picture, by their
+            biases, before the next stage is mined for; none leaves the biases as trained.
+        final_windows: the same for the finished cascade, if it is to leave others.
+        proposing: what proposes windows for O-Net; None for P-Net and R-Net of this cascade.
+    """
+
+    pnet: TrainConfig
+    rnet: TrainConfig
+    onet: TrainConfig
+    mining: MineConfig = MineConfig("")
+    rounds: int = 1
+    windows_per_picture: tuple[float, ...] = ()
+    final_windows: tuple[float, ...] = ()
+    proposing: Proposing | None = None
+
+    def __post_init__(self):
+        _check_stages(self, STAGES)
+        if self.rounds < 1:
+            raise ValueError(f"rounds is {self.rounds}; accepted is 1 or more")
+        _check_windows("windows_per_picture", self.windows_per_picture)
+        _check_windows("final_windows", self.final_windows)
+        if self.proposing and self.rounds > 1:
+            raise ValueError(
+                f"rounds is {self.rounds}; accepted is 1 where other networks propose for O-Net"
+            )
+
+    def of(self, stage: str) -> TrainConfig:
+        """The run of a stage."""
+        return {"pnet": self.pnet, "rnet": self.rnet, "onet": self.onet}[stage]
+
+    def mining_of(self, stage: str) -> MineConfig:
+        """What a stage's samples are made of: no landmarks where its batches ask for none."""
+        if self.of(stage).ratio[LANDMARK] or not self.mining.celeb:
+            return self.mining
+        logging.info(
+            "%s is left out for %s: the ratio asks for no landmarks", self.mining.celeb, stage
+        )
+        return dataclasses.replace(self.mining, celeb="")
