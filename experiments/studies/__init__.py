@@ -5,4 +5,8 @@ In reading order:
 config: what a study is asked for, checked.
 study: what a study is, what it gives, and how that is kept.
 registry: the studies by name.
+intervals: how sure a difference is, over samples and runs.
+networks: Table I, P-, R- and O-Net against the networks in rivals.
+table_one: that table as Markdown.
+runtime: Table II, the speed of both cascades.
 """

@@ -3,10 +3,14 @@
 import dataclasses
 from typing import Any
 
+from experiments.studies import networks, runtime
 from experiments.studies.config import StudyConfig
 from experiments.studies.study import Study
 
-STUDIES: dict[str, Study] = {}
+STUDIES: dict[str, Study] = {
+    "networks": networks.STUDY,
+    "runtime": runtime.STUDY,
+}
 
 
 def study_named(name: str) -> Study:
