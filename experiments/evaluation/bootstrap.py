@@ -6,7 +6,7 @@ pictures of the same kind would give; it says nothing of another run of training
 machine's moods, so times get none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -42,7 +42,7 @@ class Difference(NamedTuple):
         return not self.low <= 0 <= self.high
 
 
-def draw(pictures: int, count: int, seed: int) -> np.ndarray:
+def draw(pictures: int, count: int, seed: int | list[int]) -> np.ndarray:
     """How often each picture is in each drawing: int64 [count, pictures]."""
     rng = np.random.default_rng(seed)
     return rng.multinomial(pictures, np.full(pictures, 1 / pictures), size=count)
@@ -80,6 +80,29 @@ def compare(first: Figure, other: Figure, times: np.ndarray) -> Difference | Non
     whole = np.ones((1, first.pictures), np.int64)
     difference = float((other.values(whole) - first.values(whole))[0])
     return with_interval(difference, values(other, times) - values(first, times))
+
+
+def compare_runs(
+    first: Sequence[Figure], other: Sequence[Figure], *, count: int, seed: int
+) -> Difference | None:
+    """What runs have over other runs on average, where pictures and runs are drawn anew.
+
+    Of three runs a drawing has the same one three times in one of nine cases, so that the interval
+    is hardly narrower than from the least to the greatest difference of a run.
+
+    Args:
+        first: a figure of each run to compare with.
+        other: of each run compared, in the same order of seeds; all over the same pictures.
+        count: of drawings.
+        seed: of the drawings.
+    """
+    times = draw(first[0].pictures, count, seed)
+    runs = draw(len(first), count, [seed, 1])
+    once = np.ones((1, first[0].pictures), np.int64)
+    pairs = list(zip(first, other, strict=True))
+    difference = np.mean([b.values(once)[0] - a.values(once)[0] for a, b in pairs])
+    drawn = np.stack([values(b, times) - values(a, times) for a, b in pairs], axis=1)
+    return with_interval(float(difference), np.sum(drawn * runs, axis=1) / len(first))
 
 
 def differences(first: Figures, other: Figures, *, count: int, seed: int) -> dict[str, Difference]:
