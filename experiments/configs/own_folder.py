@@ -3,9 +3,10 @@
     python -m data.prepare --dataset=wider_face --manual_dir=MINE --data_dir=DATA
     python -m experiments.train --config=own_folder --stage=all --data_dir=DATA --workdir=RUN
 
-MINE is laid out as WIDER FACE's archives, as folders or ZIPs: WIDER_train/images/EVENT/NAME.jpg,
-WIDER_val/images/..., and wider_face_split/wider_face_train_bbx_gt.txt and ..._val_bbx_gt.txt. Every
-face has to be labelled, since the rest becomes negatives.
+MINE is laid out as WIDER FACE's archives: pictures in WIDER_train/images/EVENT/NAME.jpg and
+WIDER_val/images/EVENT/NAME.jpg, as folders or ZIPs, and wider_face_split.zip with the labels in
+wider_face_split/wider_face_train_bbx_gt.txt and wider_face_val_bbx_gt.txt. Every face has to be
+labelled, since the rest becomes negatives.
 
 There are no points in such labels, so no landmark samples: the ratio is 3:2:2:0. O-Net starts from
 the bundled weights' points and forgets some of them, how much is not measured. With CelebA prepared

@@ -5,7 +5,9 @@
 It looks at the first 100 pictures of each data set and trains for 600, 300 and 200 steps. The
 weights find large faces, if any; they are not for use.
 
-Time: not measured alone. Numbers to expect: a loss that falls.
+Time: 14 minutes on two cores of which other work left it about a quarter, most of it compiling for
+the mining of R-Net and O-Net; alone it is not measured. Numbers to expect: O-Net's loss falls to
+about 0.5, with the pictures of the bundled weights' model card (the commit that added this file).
 """
 
 import dataclasses

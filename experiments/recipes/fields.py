@@ -55,7 +55,7 @@ def _fields() -> dict[str, Field]:
         for name, hint in typing.get_type_hints(owner).items():
             kind = tuple if typing.get_origin(hint) is tuple else hint
             if kind in (int, float, bool, str, tuple):
-                found[prefix + name] = Field(owner, name, kind, told[name])
+                found[prefix + name] = Field(owner, name, kind, told.get(name, ""))
     for place in ("stage", "samples", "workdir"):
         del found[place]
     found["data_dir"] = found.pop("mine_data_dir")

@@ -19,6 +19,9 @@ class StudyConfig:
         data_dir: folder of prepared data sets.
         samples: folder with <stage>/train and <stage>/validation; if not given, the one in the
             study's own folder, where they are mined.
+        truth_dir: folder with WIDER FACE's official .mat files.
+        fddb_dir: folder with FDDB, where detection is to be judged on it too.
+        pictures: of WIDER FACE's validation set that detection is judged on; 0 for all.
         weights: weights (.npz) of the stages that samples are mined with; the bundled ones if not
             given.
         stages: whose networks are compared, where a study compares those of several.
@@ -37,6 +40,9 @@ class StudyConfig:
     data_dir: str = ""
     samples: str = ""
     weights: str = ""
+    truth_dir: str = ""
+    fddb_dir: str = ""
+    pictures: int = 0
     stages: tuple[str, ...] = STAGES
     seeds: tuple[int, ...] = (0, 1, 2)
     steps: tuple[int, ...] = (12_000, 5_000, 5_000)
@@ -68,6 +74,7 @@ class StudyConfig:
             )
         for name, least in (
             ("limit", 0),
+            ("pictures", 0),
             ("validation_samples", 1),
             ("runs", 1),
             ("resamples", 1),

@@ -13,7 +13,7 @@ from experiments.mining.origin import check_is_of, read_origin
 from experiments.studies.config import StudyConfig
 from mtcnn_jax.writing import write_whole
 
-PLACES = ("workdir", "data_dir", "samples", "weights")
+PLACES = ("workdir", "data_dir", "samples", "weights", "truth_dir", "fddb_dir")
 """Settings that say where something is: it may be moved, and may not change."""
 
 COLUMNS = 100

@@ -8,7 +8,7 @@ A cell that is finished has a row.json; one under way goes on from its last chec
 import dataclasses
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from absl import logging
@@ -20,7 +20,7 @@ from experiments.mining.shards import load_before, mine_stage
 from experiments.mining.shared import SPLITS, shared_folder
 from experiments.sweeps.grid import Cell, make_cells
 from experiments.sweeps.measures import Evaluation, measures_of_run
-from experiments.sweeps.tables import Row, save_results
+from experiments.sweeps.tables import Row, save_plot, save_tables
 from experiments.training.cascade import STAGES, CascadeConfig
 from experiments.training.loop import fit
 from experiments.training.pipeline import train_all
@@ -42,7 +42,7 @@ class SweepConfig:
         weights: files (.npz) of the stages before, that R-Net's and O-Net's samples are mined with.
         samples: folder of samples that are there already; "" to mine them.
         evaluation: that each cell's cascade goes through; None for none. Stages that a cell does
-            not train are those of `weights`, and else the bundled ones.
+            not train are those of `weights`, else the bundled ones.
         part: K and N: of the cells every N-th is trained, from the K-th on.
     """
 
@@ -77,6 +77,12 @@ def _told(settings: Any) -> Any:
     return [_told(one) for one in settings] if isinstance(settings, list | tuple) else settings
 
 
+def _few(names: Iterable[str]) -> str:
+    """The first of some names, and how many more there are."""
+    first, *others = [*sorted(names), ""]
+    return f"{first} and {len(others) - 1} more" if len(others) > 1 else first
+
+
 class Sweep:
     """A sweep that is ready to start: everything checked, and its folder this sweep's own."""
 
@@ -89,16 +95,13 @@ class Sweep:
         """
         self.config, stage = config, config.stage
         self.cells = make_cells(base, changes, stage, mined=not config.samples)
-        self._before = load_before(config.weights, stage) if self._mines_alone else {}
+        mines = stage != "all" and not config.samples
+        self._before = load_before(config.weights, stage) if mines or config.weights else {}
         self._check_data()
         digests = digests_of_weights(self._before)
         benchmarks = [*config.evaluation.benchmarks] if config.evaluation else []
         self._common = {"stage": stage, "weights": digests, "benchmarks": benchmarks}
         self._check_folder()
-
-    @property
-    def _mines_alone(self) -> bool:
-        return self.config.stage != "all" and not self.config.samples
 
     def _check_data(self) -> None:
         """Opens what will be read."""
@@ -120,13 +123,11 @@ class Sweep:
     def _made_of(self, cell: Cell) -> dict[str, Any]:
         """What a cell's row depends on."""
         stage, recipe = self.config.stage, cell.recipe
-        trained: Any = recipe
-        told = _told(dataclasses.asdict(recipe))
-        if stage != "all":
-            trained = recipe.of(stage)
-            told = {"run": _told(dataclasses.asdict(trained))}
-            if not self.config.samples:
-                told["mining"] = _told(dataclasses.asdict(recipe.mining_of(stage)))
+        if stage == "all":
+            return {**self._common, **_told(dataclasses.asdict(recipe))}
+        told = {"run": _told(dataclasses.asdict(recipe.of(stage)))}
+        if not self.config.samples:
+            told["mining"] = _told(dataclasses.asdict(recipe.mining_of(stage)))
         return {**self._common, **told}
 
     def _check_folder(self) -> None:
@@ -135,12 +136,12 @@ class Sweep:
         now = {cell.name: self._made_of(cell) for cell in self.cells}
         if path.exists():
             before = read_origin(path)
-            other = [*sorted(before.keys() - now), *sorted(now.keys() - before)]
-            if other:
+            new, gone = (_few(one) for one in (now.keys() - before, before.keys() - now))
+            if new or gone:
                 raise ValueError(
-                    f"{path.parent} holds a sweep of other cells (not of both: "
-                    f"{'; '.join(other)}); accepted are the same grid, another --workdir, or this "
-                    f"one without {path.name}: what is finished is kept"
+                    f"{path.parent} holds a sweep of other cells ({new or 'none'} new, "
+                    f"{gone or 'none'} gone); accepted are the same grid, another --workdir, or "
+                    f"this one without its {path.name}: what is finished is kept"
                 )
             for name, made_of in now.items():
                 what = f"{path.parent} holds a sweep whose cell {name} was begun"
@@ -196,11 +197,12 @@ class Sweep:
             found |= config.evaluation.measures(folder / "evaluation", params)
         return found
 
-    def finish(self, cell: Cell) -> Row:
-        """A cell's row, trained first if it is not finished."""
-        done = self.row(cell)
-        if done:
-            return done
+    def rows(self) -> list[Row]:
+        """What came out of all cells that are finished, whichever machine trained them."""
+        return [row for row in map(self.row, self.cells) if row]
+
+    def finish(self, cell: Cell) -> None:
+        """Trains and measures a cell, and writes its row."""
         folder, failed, measures = self.config.folder(cell), "", {}
         try:
             measures = self._train(cell)
@@ -209,13 +211,12 @@ class Sweep:
             logging.warning("%s: %s", cell.name, failed)
         told = {"made_of": self._made_of(cell), "measures": measures, "failed": failed}
         write_whole(folder / "row.json", json.dumps(told, indent=2).encode())
-        return Row(cell, folder, measures, failed)
 
 
 def run_cells(
     base: CascadeConfig, changes: Sequence[Mapping[str, str]], config: SweepConfig
 ) -> list[Row]:
-    """Trains and measures the cells of a sweep, and writes its tables after each.
+    """Trains and measures the cells of a sweep; writes its tables after each, at last its plot.
 
     Args:
         base: the recipe that all cells start from.
@@ -232,12 +233,14 @@ def run_cells(
     """
     sweep = Sweep(base, changes, config)
     part, parts = config.part
-    rows: list[Row] = []
     for number, cell in enumerate(sweep.cells):
-        if number % parts == part - 1:
+        if number % parts == part - 1 and sweep.row(cell) is None:
             logging.info("cell %d of %d: %s", number + 1, len(sweep.cells), cell.name)
             sweep.finish(cell)
             spare_mappings()
-        rows = [row for row in map(sweep.row, sweep.cells) if row]
-        save_results(pathlib.Path(config.workdir), rows)
+            save_tables(pathlib.Path(config.workdir), sweep.rows())
+    rows = sweep.rows()
+    if rows:  # There may be more machines than cells.
+        save_tables(pathlib.Path(config.workdir), rows)
+        save_plot(pathlib.Path(config.workdir) / "results.png", rows)
     return rows

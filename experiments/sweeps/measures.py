@@ -1,12 +1,12 @@
 """What a trained cell is measured by: what its run told last, and benchmarks of its cascade."""
 
 import dataclasses
-import numbers
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.evaluation.benchmarks.registry import BENCHMARKS
+from experiments.evaluation.reports.tables import ROWS, lookup
 from experiments.evaluation.settings import Settings
 from experiments.training.metrics import read_metrics
 
@@ -23,16 +23,6 @@ def measures_of_run(folder: pathlib.Path) -> dict[str, float]:
     found = {"loss": last["train"]["loss"]} if "train" in last else {}
     validated = last.get("validation", {}).items()
     return found | {name: value for name, value in validated if name not in _OF_THE_RUN}
-
-
-def _numbers(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]]:
-    """The numbers of nested dictionaries by their path."""
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _numbers(value, f"{prefix}{name}/")
-        elif isinstance(value, numbers.Real) and not isinstance(value, bool):
-            if name not in _TIMES:
-                yield f"{prefix}{name}", float(value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,10 +50,13 @@ class Evaluation:
             BENCHMARKS[name].open_data(self.settings)
 
     def measures(self, folder: pathlib.Path, params: Mapping[str, Any]) -> dict[str, float]:
-        """The figures of a cascade; what it detects is kept in the folder."""
+        """The figures of the benchmarks' reports; what is detected is kept in the folder."""
         settings = dataclasses.replace(self.settings, output=str(folder))
         found: dict[str, float] = {}
         for name in self.benchmarks:
             result = BENCHMARKS[name].run(settings, "cell", params)
-            found |= _numbers(result.values, f"{name}/")
+            for path in (path for _, path, *_ in ROWS[name] if path not in _TIMES):
+                value = lookup(result.values, path)
+                if value is not None:
+                    found[f"{name}/{path}"] = float(value)
         return found

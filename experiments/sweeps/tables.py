@@ -136,10 +136,7 @@ def save_plot(path: pathlib.Path, rows: Sequence[Row]) -> None:
     figure.savefig(path, dpi=110)
 
 
-def save_results(folder: pathlib.Path, rows: Sequence[Row]) -> None:
-    """Writes results.csv, results.md and results.png."""
-    if not rows:
-        return
+def save_tables(folder: pathlib.Path, rows: Sequence[Row]) -> None:
+    """Writes results.csv and results.md."""
     write_whole(folder / "results.csv", as_csv(rows).encode())
     write_whole(folder / "results.md", as_markdown(rows).encode())
-    save_plot(folder / "results.png", rows)

@@ -1,12 +1,15 @@
 """The command that trains: its flags, checked one by one before anything is done."""
 
+import dataclasses
+import json
 import subprocess
 import sys
+import types
 
 import pytest
 
 from experiments import train
-from experiments.recipes.fields import as_text, parse, pick
+from experiments.recipes.fields import FIELDS, as_text, parse, pick
 from experiments.training import settings as train_settings
 from experiments.training.cascade import STAGES
 from tests import ROOT
@@ -39,6 +42,29 @@ def test_a_short_run_and_then_a_flag_that_is_wrong(tmp_path):
     assert "error: ohem_ratio is 1.5; accepted is above 0, at most 1" in wrong.stderr
     assert "Traceback" not in wrong.stderr
     assert not (tmp_path / "other").exists()
+
+
+def test_what_a_run_leaves_trains_the_same_again(tmp_path, monkeypatch):
+    run = run_of(flag_values("before", seed=3, ohem_ratio="0.5,0.6,0.7", augment=None), "rnet")
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(dataclasses.asdict(run)))
+    trained = []
+
+    class Told:
+        def __init__(self, config):
+            trained.append(config)
+
+        def fit(self):
+            return tmp_path / "rnet.npz"
+
+    monkeypatch.setattr(train, "Run", Told)
+    monkeypatch.setattr(train, "save_curves", lambda folder: None)
+    nothing = dict.fromkeys((*FIELDS, "mine"))
+    places = {"config": str(path), "stage": "rnet", "workdir": "again", "samples": ""}
+    train.train(types.SimpleNamespace(**{**nothing, **places}))
+    train.train(types.SimpleNamespace(**{**nothing, **places, "steps": "9"}))
+    assert trained[0] == run.placed("again", "before/samples")
+    assert trained[1].recipe == dataclasses.replace(run.recipe, steps=9)
 
 
 @pytest.mark.parametrize(

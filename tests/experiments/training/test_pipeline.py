@@ -167,6 +167,19 @@ def test_the_bundled_recipe_mines_for_o_net_with_networks_of_its_own(tmp_path, m
     }
 
 
+def test_runs_share_the_samples_that_are_made_of_the_same(tmp_path, told):
+    places = []
+    for steps in ("300", "400"):
+        recipe = asked_for(flag_values(tmp_path, steps=steps), "all")
+        workdir = str(tmp_path / steps)
+        pipeline.train_all(recipe, workdir=workdir, shared=tmp_path / "shared")
+        places.append([line.split()[1] for line in told if line.startswith("mine")])
+        del told[:]
+    one, other = places
+    assert all(place.startswith(f"{tmp_path}/shared/") for place in one + other)
+    assert one[0] == other[0] and one[1] != other[1] and one[2] != other[2]
+
+
 def test_a_run_with_other_settings_is_refused_before_anything_is_mined(tmp_path, told):
     values = flag_values(tmp_path)
     config = run_of(values, "onet")
