@@ -32,17 +32,23 @@ def define_flags() -> None:
     flags.DEFINE_bool("quick", False, "A small form of it, to see that all of it works.")
     for name, kind in _FIELDS.items():
         define = flags.DEFINE_integer if kind is int else flags.DEFINE_string
-        told = f"See StudyConfig.{name}{', numbers with commas' if kind is tuple else ''}."
+        several = "" if kind in (int, str) else ", with commas"
+        told = f"See StudyConfig.{name}{several}."
         define(name, None, told, required=name == "workdir")
 
 
-def _numbers(name: str, text: str | None) -> tuple[int, ...] | None:
-    """A flag's whole numbers with commas between them."""
+def _parsed(name: str, kind: Any, value: Any) -> Any:
+    """A flag's value as the field has it: numbers or names with commas between them, as a tuple."""
+    if value is None or kind in (int, str):
+        return value
+    parts = tuple(value.split(","))
+    if kind == tuple[str, ...]:
+        return parts
     try:
-        return None if text is None else tuple(int(part) for part in text.split(","))
+        return tuple(int(part) for part in parts)
     except ValueError:
         raise ValueError(
-            f"--{name}={text}; accepted: whole numbers with commas between them"
+            f"--{name}={value}; accepted: whole numbers with commas between them"
         ) from None
 
 
@@ -53,10 +59,7 @@ def make_config(values: Any) -> StudyConfig:
         ValueError: if a flag's value is not accepted.
     """
     study_named(values.study)
-    given = {
-        name: getattr(values, name) if kind in (int, str) else _numbers(name, getattr(values, name))
-        for name, kind in _FIELDS.items()
-    }
+    given = {name: _parsed(name, kind, getattr(values, name)) for name, kind in _FIELDS.items()}
     return config_of(values.study, quick=values.quick, **given)
 
 

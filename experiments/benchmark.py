@@ -16,15 +16,12 @@ import contextlib
 import dataclasses
 import functools
 import json
-import os
 import pathlib
-import platform
 import sys
 import tempfile
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
 from absl import app, flags, logging
 from PIL import Image
@@ -34,15 +31,15 @@ from experiments.console.command import run_command
 from experiments.console.compilations import keep_compilations
 from experiments.speed import report
 from experiments.speed.config import QUICK, SECTIONS, BenchmarkConfig
+from experiments.speed.machine import machine
 from experiments.speed.ncnn_graph import write_graphs
 from experiments.speed.peers import Peer, PeerError, PictureError, parse_pythons, start_peers
-from experiments.speed.scenes import scene
+from experiments.speed.scenes import open_photo, scene
 from experiments.speed.stages import time_stages
 from experiments.speed.startup import startups
 from experiments.speed.timing import finished, ratio, take_turns
 from experiments.speed.training import time_training
 
-PHOTO = pathlib.Path(__file__).parent.parent / "docs" / "astronaut.jpg"
 OURS = "mtcnn_jax"
 
 
@@ -137,19 +134,6 @@ def growth(params, photo: Image.Image, config: BenchmarkConfig) -> dict[str, lis
     return found
 
 
-def machine() -> dict[str, str | int]:
-    """What the figures were taken on."""
-    device = jax.devices()[0]
-    return {
-        "device": device.device_kind,
-        "backend": jax.default_backend(),
-        "cores": os.cpu_count() or 0,
-        "processor": platform.processor() or platform.machine(),
-        "jax": jax.__version__,
-        "python": platform.python_version(),
-    }
-
-
 def run(
     config: BenchmarkConfig,
     params,
@@ -167,8 +151,7 @@ def run(
         peers: packages that run.
         pictures: name and uint8 [h, w, 3] of pictures beside the scenes.
     """
-    with Image.open(PHOTO) as image:
-        photo = image.convert("RGB")
+    photo = open_photo()
     scenes = {
         f"{width}x{height}, {count} faces": scene(photo, (height, width), count)
         for height, width in config.sizes

@@ -19,6 +19,9 @@ detected (in the benchmarks' own formats, too), for fddb DiscROC.txt and ContROC
 labelled the missed faces and the false detections as pictures. A run that was interrupted goes on
 where it was.
 
+With several weights each figure that pictures give has its difference to the first weights', and
+an interval of 95% from --resamples drawings of the pictures (paired bootstrap).
+
 In results.json stand benchmark -> weights -> values; with one benchmark and one set of weights (or
 predictions) the values alone.
 """
@@ -34,10 +37,13 @@ from absl import app, flags
 import mtcnn_jax as mj
 from experiments.console.command import run_command
 from experiments.console.compilations import keep_compilations
+from experiments.evaluation import bootstrap
 from experiments.evaluation.benchmarks import fddb
 from experiments.evaluation.benchmarks.registry import ALL, BENCHMARKS
 from experiments.evaluation.reports import plots, tables
 from experiments.evaluation.settings import FOLDERS, Result, Settings
+
+WHOLE_NUMBERS = ("resamples", "seed")
 
 NUMBERS = ("min_face_size", "scale_factor", "voting", "curve_threshold")
 """Of `Settings`, each with a flag of its name."""
@@ -135,12 +141,25 @@ def evaluate(
     results: Results = {benchmark: {} for benchmark in benchmarks}
     for benchmark in benchmarks:
         for name in weights:
-            run = BENCHMARKS[benchmark].run
-            results[benchmark][name] = run(settings, name, params[name])
+            result = BENCHMARKS[benchmark].run(settings, name, params[name])
+            results[benchmark][name] = with_differences(settings, results[benchmark], result)
             # After each, so that what is done can be read while the rest runs.
             write(results, settings)
     draw(results, settings)
     return results
+
+
+def with_differences(settings: Settings, before: Mapping[str, Result], result: Result) -> Result:
+    """A benchmark's result, with "differences" to the first of those `before` it in its values."""
+    if not before or not settings.resamples:
+        return result
+    to, first = next(iter(before.items()))
+    found = bootstrap.differences(
+        first.figures, result.figures, count=settings.resamples, seed=settings.seed
+    )
+    rows = {path: one._asdict() | {"shown": one.shown} for path, one in found.items()}
+    told = {"to": to, "resamples": settings.resamples, "seed": settings.seed, "figures": rows}
+    return result._replace(values=result.values | {"differences": told})
 
 
 def score_predictions(settings: Settings, benchmarks: Sequence[str], source: str) -> Results:
@@ -172,6 +191,8 @@ def define_flags() -> None:
     text("identities", "", "CelebA's identity_CelebA.txt, for errors by person.")
     for name in NUMBERS:
         flags.DEFINE_float(name, getattr(default, name), f"See Settings.{name}.")
+    for name in WHOLE_NUMBERS:
+        flags.DEFINE_integer(name, getattr(default, name), f"See Settings.{name}.")
     flags.DEFINE_list("thresholds", list(map(str, default.thresholds)), "Of P-, R- and O-Net.")
 
 
@@ -188,7 +209,7 @@ def read_settings(values: Any) -> Settings:
     return Settings(
         split=split,
         thresholds=thresholds,
-        **{name: getattr(values, name) for name in (*same, *NUMBERS)},
+        **{name: getattr(values, name) for name in (*same, *NUMBERS, *WHOLE_NUMBERS)},
         **{name: getattr(values, name) or values.data_dir for name in OWN_FOLDERS},
     )
 

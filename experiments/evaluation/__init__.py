@@ -9,5 +9,6 @@ stage_recall, lost_faces: what each stage leaves, and which lost each missed fac
 corruptions: pictures made grey, dark, masked and tilted.
 gallery, coco_results: missed and false faces as pictures, and results in COCO's form.
 benchmarks: a file for each benchmark, and the registry of all.
+bootstrap: differences between weights, by drawing the pictures anew.
 reports: tables and plots.
 """

@@ -8,6 +8,7 @@ import numpy as np
 
 import mtcnn_jax as mj
 from experiments.evaluation.protocols.fddb import Roc
+from experiments.evaluation.protocols.figures import Figure
 from experiments.evaluation.protocols.landmark_error import Errors
 
 SMALLEST = 20
@@ -45,6 +46,9 @@ class Settings:
         thresholds: of P-Net, R-Net and O-Net where single detections count.
         voting: of the windows on a face, as in `DetectConfig`.
         curve_threshold: of O-Net, if lower, where a curve over all scores is drawn.
+        resamples: drawings of the pictures for the intervals of differences between weights; 0
+            for no intervals.
+        seed: of these drawings.
     """
 
     data_dir: str
@@ -61,6 +65,8 @@ class Settings:
     thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
     voting: float = 0.7
     curve_threshold: float = 0.02
+    resamples: int = 1000
+    seed: int = 0
 
     def __post_init__(self):
         self.config(curve=False)  # It checks its values.
@@ -68,6 +74,11 @@ class Settings:
             raise ValueError(
                 f"curve_threshold is {self.curve_threshold}; accepted are scores from 0 to below 1"
             )
+        for name in ("resamples", "seed"):
+            if getattr(self, name) < 0:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}; accepted are whole numbers from 0 up"
+                )
 
     def folder(self, name: str) -> str:
         """One of `FOLDERS`, for whoever reads it.
@@ -111,9 +122,12 @@ class Result(NamedTuple):
         curves: precision over recall to draw: name -> recall [n] and precision [n].
         errors: landmark errors to draw: name -> errors.
         roc: the curves of FDDB.
+        figures: those of `values` that pictures can be drawn again for, by their path in it, such
+            as "stages/pnet/faces_left".
     """
 
     values: dict[str, Any]
     curves: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     errors: dict[str, Errors] = {}
     roc: Roc | None = None
+    figures: dict[str, Figure] = {}

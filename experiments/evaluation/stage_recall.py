@@ -6,6 +6,7 @@ import numpy as np
 
 from data.records import Picture
 from experiments.evaluation.detections import Found
+from experiments.evaluation.protocols.figures import Figure, ratio
 
 LEFT = 0.5
 """IoU of some window from which a face counts as left."""
@@ -24,15 +25,30 @@ def summary(
     Returns:
         For each stage `faces_left` (a share; None without faces) and `windows_per_picture`.
     """
+    table: dict[str, dict[str, float | None]] = {stage: {} for stage in found[0].windows}
+    once = np.ones((1, len(found)), np.int64)
+    for path, figure in figures(pictures, found, smallest=smallest).items():
+        _, stage, key = path.split("/")
+        value = float(figure.values(once)[0])
+        table[stage][key] = None if np.isnan(value) else value
+    return table
+
+
+def figures(
+    pictures: Sequence[Picture], found: Sequence[Found], *, smallest: float
+) -> dict[str, Figure]:
+    """What `summary` tells, as functions of how often each picture counts."""
+    tall = [
+        (picture.boxes[:, 3] - picture.boxes[:, 1] >= smallest) & ~picture.ignored
+        for picture in pictures
+    ]
+    faces, ones = [rows.sum() for rows in tall], np.ones(len(found))
     table = {}
     for stage in found[0].windows:
-        reached = []
-        for picture, one in zip(pictures, found, strict=True):
-            tall = picture.boxes[:, 3] - picture.boxes[:, 1] >= smallest
-            reached.append(one.overlaps[stage][tall & ~picture.ignored] >= LEFT)
-        reached = np.concatenate(reached)
-        table[stage] = {
-            "faces_left": float(reached.mean()) if len(reached) else None,
-            "windows_per_picture": float(np.mean([one.windows[stage] for one in found])),
-        }
+        left = [
+            (one.overlaps[stage][rows] >= LEFT).sum() for rows, one in zip(tall, found, strict=True)
+        ]
+        windows = [one.windows[stage] for one in found]
+        table[f"stages/{stage}/faces_left"] = ratio(left, faces)
+        table[f"stages/{stage}/windows_per_picture"] = ratio(windows, ones)
     return table

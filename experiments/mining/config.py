@@ -32,6 +32,8 @@ class MineConfig:
         hard: share of the negatives that are those the judge scores highest; the rest are random.
         trim: score above which the judge's negatives are left out, as likely faces without a label.
         limit: pictures of each data set to use; 0 for all.
+        random_windows: whether R-Net's and O-Net's windows are random ones and squares about the
+            faces, as P-Net's are, and not what the stages before leave.
     """
 
     data_dir: str
@@ -51,6 +53,7 @@ class MineConfig:
     hard: float = 0.5
     trim: float = 0.95
     limit: int = 0
+    random_windows: bool = False
 
     def __post_init__(self):
         counts = ("seed", "negatives", "positives", "jittered", "landmark_windows", "limit")

@@ -105,7 +105,7 @@ def settings_that_count(origin: Mapping[str, Any]) -> dict[str, Any]:
     if origin["judge"] is None:
         idle |= {"pool", "hard", "trim"}
     if origin["stage"] == "pnet":
-        idle |= {"thresholds", "proposed"}
+        idle |= {"thresholds", "proposed", "random_windows"}
     return {name: value for name, value in origin.items() if name not in idle}
 
 
@@ -121,6 +121,8 @@ def check_samples_are_of(place: object, before: Mapping[str, Any], now: Mapping[
     Raises:
         ValueError: if they were made of something else, or nothing tells of what.
     """
+    # Before there were random windows, samples had none.
+    before = {"random_windows": False, **before}
     if "stage" not in before:
         raise ValueError(
             f"{place} does not tell what it was made of; accepted is one that does, or another "

@@ -46,7 +46,7 @@ STAGES = tuple(INPUT_SIZE)
 
 def proposals(stage: str, params, images: list[np.ndarray], config: MineConfig) -> list[np.ndarray]:
     """Windows [n, 4] of each picture that the stages before `stage` leave."""
-    if stage == "pnet":
+    if stage == "pnet" or config.random_windows:
         return [np.zeros((0, 4), np.float32) for _ in images]
     before = STAGES[STAGES.index(stage) - 1]
     looking = DetectConfig(
@@ -227,6 +227,8 @@ def stages_before(stage: str) -> tuple[str, ...]:
 def load_before(paths: Sequence[str], stage: str) -> dict[str, Any]:
     """The parameters of the stages before `stage`, from a file, or from one for each.
 
+    "bundled" is the file that comes with the package.
+
     Raises:
         ValueError: if there are fewer files, or more.
     """
@@ -239,5 +241,5 @@ def load_before(paths: Sequence[str], stage: str) -> dict[str, Any]:
         )
     params: dict[str, Any] = {}
     for name, path in zip(before, each, strict=True):
-        params |= load_params(path, stages=(name,))
+        params |= load_params(None if path == "bundled" else path, stages=(name,))
     return params

@@ -28,7 +28,8 @@ def picture_windows(
         sampling.squares_around(faces, jittered, rng, shift=0.15, stretch=1.25),
         sampling.squares_around(faces, jittered, rng, shift=0.35, stretch=1.5),
     ]
-    if stage == "pnet" and picture.exhaustive:
+    alone = stage == "pnet" or config.random_windows
+    if alone and picture.exhaustive:
         smallest = config.min_face_size
         around.append(sampling.random_squares(size, 4 * negatives, rng, smallest=smallest))
         around.append(sampling.squares_around(faces, 4, rng, shift=0.9, stretch=2.5))
@@ -52,6 +53,6 @@ def picture_windows(
     limits = {NEGATIVE: negatives, POSITIVE: count // 2, PART: count // 2}
     detected = sampling.choose(labelled[0], limits, rng, balance=config.balance)
     left = {kind: count - int((detected.kinds == kind).sum()) for kind in (POSITIVE, PART)}
-    if stage == "pnet":
+    if alone:
         left[NEGATIVE] = negatives
     return sampling.merge([detected, sampling.choose(labelled[1], left, rng)])

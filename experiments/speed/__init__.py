@@ -3,6 +3,7 @@
 In reading order:
 
 config: what to time, checked.
+machine: what they were taken on.
 timing: programs that take turns, and medians of their times.
 scenes: pictures with a given number of faces.
 stages: the cascade's stages, each beside its floor.

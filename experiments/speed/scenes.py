@@ -1,13 +1,23 @@
 """Pictures with a given number of faces, put together from one photo of a face."""
 
+import pathlib
+
 import numpy as np
 from PIL import Image
+
+PHOTO = pathlib.Path(__file__).parents[2] / "docs" / "astronaut.jpg"
 
 FACE = (160, 20, 300, 200)
 """x1 y1 x2 y2 of the head in docs/astronaut.jpg (512 x 512)."""
 
 GROUND = (0, 330, 130, 512)
 """A part of it without a face, tiled and mirrored to a background."""
+
+
+def open_photo() -> Image.Image:
+    """The photo that scenes are made of, which comes with the project."""
+    with Image.open(PHOTO) as image:
+        return image.convert("RGB")
 
 
 def background(photo: Image.Image, width: int, height: int) -> Image.Image:

@@ -3,10 +3,17 @@
 import dataclasses
 from typing import Any
 
+from experiments.studies import joint_alignment, networks, ohem, runtime, sources
 from experiments.studies.config import StudyConfig
 from experiments.studies.study import Study
 
-STUDIES: dict[str, Study] = {}
+STUDIES: dict[str, Study] = {
+    "ohem": ohem.STUDY,
+    "joint_alignment": joint_alignment.STUDY,
+    "networks": networks.STUDY,
+    "runtime": runtime.STUDY,
+    "sources": sources.STUDY,
+}
 
 
 def study_named(name: str) -> Study:

@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import pathlib
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,8 +13,11 @@ from experiments.mining.origin import check_is_of, read_origin
 from experiments.studies.config import StudyConfig
 from mtcnn_jax.writing import write_whole
 
-PLACES = ("workdir", "data_dir", "samples", "weights")
+PLACES = ("workdir", "data_dir", "samples", "weights", "truth_dir", "fddb_dir")
 """Settings that say where something is: it may be moved, and may not change."""
+
+COLUMNS = 100
+"""Of a page."""
 
 
 class Outcome(NamedTuple):
@@ -82,6 +86,12 @@ def write_csv(path: pathlib.Path, rows: Sequence[Mapping[str, Any]]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     write_whole(path, text.getvalue().encode())
+
+
+def section(title: str, *parts: str) -> str:
+    """Markdown of a title and parts, tables as they are, sentences broken to fit the page."""
+    fitted = [part if part.startswith("|") else textwrap.fill(part, COLUMNS) for part in parts]
+    return "\n\n".join([f"## {title}", *fitted]) + "\n"
 
 
 def verdict(low: float, high: float, *, claimed: int) -> str:

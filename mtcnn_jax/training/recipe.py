@@ -36,6 +36,8 @@ class Recipe:
         face_iou: parts with a higher IoU count as faces too; those of the paper never do.
         box_loss: "l2" (paper), "l1", "smooth_l1" or "wing".
         landmark_loss: the same for landmarks.
+        landmark_weight: factor on the weight that the paper gives to landmarks; 0 learns none of
+            them, from the same batches.
         auxiliary_landmarks: train P-Net and R-Net on landmarks too, as the paper does, by a layer
             that the finished network does not have.
         dropout: rate before the heads of R-Net and O-Net.
@@ -55,6 +57,7 @@ class Recipe:
     face_iou: float = POSITIVE_ABOVE
     box_loss: str = "l2"
     landmark_loss: str = "l2"
+    landmark_weight: float = 1.0
     auxiliary_landmarks: bool = True
     dropout: float = 0.0
     ema_decay: float = 0.0
@@ -88,6 +91,7 @@ class Recipe:
                 PART_FROM <= self.face_iou <= POSITIVE_ABOVE,
                 f"{PART_FROM} to {POSITIVE_ABOVE}",
             ),
+            "landmark_weight": (0 <= self.landmark_weight < math.inf, "0 or more"),
             "dropout": (0 <= self.dropout < 1, "0 or more, below 1"),
             "ema_decay": (0 <= self.ema_decay < 1, "0 or more, below 1"),
         }

@@ -181,7 +181,7 @@ def objective(
         target = jnp.where(with_points[:, None], target, 0)
         loss = functools.partial(losses.landmark_loss, distance=recipe.landmark_loss)
         metrics["landmarks"] = losses.masked_mean(jax.vmap(loss)(points, target), with_points)
-        total += weights[2] * metrics["landmarks"]
+        total += recipe.landmark_weight * weights[2] * metrics["landmarks"]
 
     said_face = logits[:, 1] > logits[:, 0]
     metrics["accuracy"] = losses.masked_mean(said_face == is_face, valid)

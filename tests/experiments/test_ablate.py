@@ -55,7 +55,8 @@ def test_a_study_leaves_its_rows_and_its_section(tmp_path, monkeypatch, capsys, 
 
 def test_the_quick_form_gives_way_to_a_flag(tmp_path, monkeypatch, waiting):
     assert ablate.make_config(values(tmp_path, quick=True)).steps == (2,)
-    assert ablate.make_config(values(tmp_path, quick=True, steps="5,6,7")).steps == (5, 6, 7)
+    given = ablate.make_config(values(tmp_path, quick=True, steps="5,6,7", stages="onet,rnet"))
+    assert given.steps == (5, 6, 7) and given.stages == ("onet", "rnet")
 
 
 def test_a_folder_with_other_settings_is_left_as_it_is(tmp_path, monkeypatch, capsys, waiting):
@@ -75,8 +76,10 @@ def test_a_folder_with_other_settings_is_left_as_it_is(tmp_path, monkeypatch, ca
         ({"seeds": "1,1"}, "seeds is 1,1; accepted are different whole numbers from 0 up"),
         ({"seeds": "-1"}, "seeds is -1; accepted are different whole numbers from 0 up"),
         ({"steps": "1,2"}, "steps is 1,2; accepted are one or three whole numbers from 1 up"),
+        ({"stages": "pnet,qnet"}, "stages is pnet,qnet; accepted are pnet, rnet, onet"),
         ({"batch_size": "0"}, "batch_size is 0; accepted are one or three whole numbers"),
         ({"limit": -1}, "limit is -1; accepted is 0 or more"),
+        ({"resolution": "480"}, "resolution is 480; accepted are height and width, 12 to 4096"),
         ({"runs": 0}, "runs is 0; accepted is 1 or more"),
         ({"resamples": 0}, "resamples is 0; accepted is 1 or more"),
         ({"validation_samples": 0}, "validation_samples is 0; accepted is 1 or more"),
@@ -114,7 +117,9 @@ def test_an_unknown_flag_is_one_line_and_nothing_is_written(tmp_path):
 def test_the_settings_say_where_results_and_samples_are():
     config = StudyConfig(study="ohem", workdir="STUDIES")
     assert str(config.folder) == "STUDIES/ohem"
-    assert str(config.samples_folder) == "STUDIES/samples"
+    assert str(config.samples_folder) == "STUDIES/ohem/samples"
+    assert [config.of_stage("steps", stage) for stage in ("pnet", "onet")] == [12_000, 5_000]
+    assert StudyConfig(study="ohem", workdir="w", steps=(7,)).of_stage("steps", "rnet") == 7
     assert str(StudyConfig(study="ohem", workdir="w", samples="MINED").samples_folder) == "MINED"
 
 

@@ -1,5 +1,6 @@
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from experiments import evaluate
 from experiments.evaluation import stage_recall
 from experiments.evaluation.benchmarks import registry, wider
 from experiments.evaluation.detections import Found
-from experiments.evaluation.protocols import fddb, landmark_error
+from experiments.evaluation.protocols import fddb, figures, landmark_error
 from experiments.evaluation.reports import plots, tables
 from experiments.evaluation.settings import Result, Settings
+from tests.experiments.evaluation import once
 from tests.experiments.evaluation.protocols.test_wider import write_mat
 
 
@@ -78,6 +80,7 @@ class TestWiderFace:
         assert values["faceless_pictures"] == 2 and values["detections_on_faceless"] == 1
         assert values["stages"]["rnet"] == {"faces_left": 0.5, "windows_per_picture": 4}
         assert values["seconds_per_picture"] == 0.25
+        once.check(result, "wider_face", alone={"seconds_per_picture"})
 
     def test_what_was_written_scores_the_same(self, settings, prepared, tmp_path):
         values = wider.run(settings, "w", {}).values
@@ -121,7 +124,7 @@ def parsed(*arguments):
     values = flags.FlagValues()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flags, "FLAGS", values)
-        for name in ("DEFINE_string", "DEFINE_list", "DEFINE_float"):
+        for name in ("DEFINE_string", "DEFINE_list", "DEFINE_float", "DEFINE_integer"):
             original = getattr(flags, name)
             patch.setattr(
                 flags,
@@ -265,6 +268,42 @@ class TestResults:
             "fddb_roc.png",
             "wider_face_precision_recall.png",
         ]
+
+    def test_differences_to_the_first(self, stand_ins, tmp_path, monkeypatch):
+        found = iter([np.zeros(40), np.arange(40) % 4 > 0, np.arange(40) == 0])
+
+        def run(settings, name, params):
+            share = figures.ratio(next(found), np.ones(40))
+            value = share.values(np.ones((1, 40)))[0]
+            return Result({"easy": float(value), "hard": 0.1}, figures={"easy": share})
+
+        one = evaluate.BENCHMARKS["wider_face"]._replace(run=run)
+        monkeypatch.setitem(evaluate.BENCHMARKS, "wider_face", one)
+        weights = {"one": "a.npz", "other": "b.npz", "third": "c.npz"}
+        settings = Settings("d", str(tmp_path), resamples=500, seed=1)
+        evaluate.evaluate(settings, ["wider_face"], weights)
+        values = json.loads((tmp_path / "results.json").read_text())["wider_face"]
+        assert "differences" not in values["one"]
+        told = values["other"]["differences"]
+        assert (told["to"], told["resamples"], told["seed"]) == ("one", 500, 1)
+        assert told["figures"]["easy"]["difference"] == 0.75 and told["figures"]["easy"]["shown"]
+        assert not values["third"]["differences"]["figures"]["easy"]["shown"]
+        text = (tmp_path / "report.md").read_text()
+        assert "| over one | other | third |" in text
+        row = next(line for line in text.splitlines() if line.startswith("| AP easy | +"))
+        assert re.fullmatch(
+            r"\| AP easy \| \+0.750 \(\+0.6\d\d to \+0.[89]\d\d\) "
+            r"\| \+0.025 \(\+0.000 to \+0.\d+\), no difference shown \|",
+            row,
+        )
+        assert "intervals of 95% from 500 drawings of the pictures" in text
+
+    def test_no_drawings(self, stand_ins, tmp_path):
+        settings = Settings("d", str(tmp_path), resamples=0)
+        evaluate.evaluate(settings, ["wider_face"], {"one": "a.npz", "other": "b.npz"})
+        assert "differences" not in (tmp_path / "results.json").read_text()
+        with pytest.raises(ValueError, match="resamples is -1; accepted are whole numbers"):
+            Settings("d", "o", resamples=-1)
 
     def test_one_set_of_predictions(self, stand_ins, tmp_path):
         (tmp_path / "curves").mkdir()

@@ -3,7 +3,7 @@
 wider: WIDER FACE.
 fddb: FDDB.
 landmarks: CelebA and AFLW.
-labelled: any folder with labels, with pictures of what was missed.
+labelled, labelled_counts: any folder with labels, with pictures of what was missed.
 robustness: the same, corrupted.
 registry: all of them by name, for the command.
 """

@@ -5,6 +5,7 @@ and for each x, y, width, height and score of a rectangle, or major and minor ra
 and score of an ellipse.
 """
 
+import functools
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,7 @@ from data.lines import Lines, read_text
 from experiments.evaluation.detections import detect_pictures
 from experiments.evaluation.protocols import fddb as protocol
 from experiments.evaluation.protocols.fddb import Region, Roc
+from experiments.evaluation.protocols.figures import Figure
 from experiments.evaluation.protocols.wider_predictions import log_odds
 from experiments.evaluation.settings import Result, Settings
 from mtcnn_jax.cascade.stages import Params
@@ -89,12 +91,29 @@ def score(
     scores = {
         name: detections[name][:, -1] if len(detections[name]) else np.zeros(0) for name in faces
     }
-    whole = protocol.roc(faces, regions, scores)
+    changes = protocol.match_pictures(faces, regions, scores)
+    whole = protocol.roc(changes)
     values = summary(whole) | {"pictures": len(faces), "faces": sum(map(len, faces.values()))}
     for fold, names in labels.folds.items():
         part = {name: faces[name] for name in names}
-        values[f"fold_{fold}"] = summary(protocol.roc(part, regions, scores))
-    return Result(values, roc=whole)
+        values[f"fold_{fold}"] = summary(
+            protocol.roc(protocol.match_pictures(part, regions, scores))
+        )
+    return Result(values, roc=whole, figures=figures(changes))
+
+
+def figures(changes: protocol.Changes) -> dict[str, Figure]:
+    """The rates of `summary`, as functions of how often each picture counts."""
+    return {
+        f"{kind}/{count}": Figure(
+            len(changes.faces),
+            functools.partial(
+                protocol.rates_at, changes, count=count, continuous=kind == "continuous"
+            ),
+        )
+        for kind in ("discrete", "continuous")
+        for count in FALSE_POSITIVES
+    }
 
 
 def rate_at(false_positives: np.ndarray, rates: np.ndarray, count: int) -> float:

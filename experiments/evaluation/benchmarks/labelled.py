@@ -4,10 +4,10 @@ Boxes are matched at an IoU of 0.5 but for the APs. Faces smaller than `Settings
 ignored, but for the recall by size.
 """
 
+import functools
 import math
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -16,29 +16,29 @@ from data import records
 from data.datasets import labelled
 from data.records import Picture
 from experiments.evaluation import coco_results, gallery, lost_faces
+from experiments.evaluation.benchmarks.labelled_counts import (
+    above,
+    landmark_errors,
+    missed_and_false,
+    recall_by_size,
+    single_figures,
+    size_figures,
+)
 from experiments.evaluation.benchmarks.wider import as_predictions, stem
 from experiments.evaluation.detections import detect_pictures
 from experiments.evaluation.protocols import landmark_error, wider_predictions
 from experiments.evaluation.protocols.average_precision import (
-    RIGHT,
-    WRONG,
     Example,
-    coco_average,
-    match,
-    pr_curve,
+    average_precisions,
+    coco_averages,
+    curve,
+    rank,
+    rank_for_coco,
     with_smallest,
 )
+from experiments.evaluation.protocols.figures import Figure, total
 from experiments.evaluation.settings import Result, Settings
 from mtcnn_jax.cascade.stages import Params
-
-MATCHED = 0.5
-SIZES = (0, 20, 40, 80, 160, math.inf)
-"""Heights in pixels between which recall is told apart."""
-
-SIZE_NAMES = tuple(
-    f"{low}-{high}" if high < math.inf else f"{low} and more"
-    for low, high in zip(SIZES[:-1], SIZES[1:], strict=True)
-)
 
 SHOWN = 48
 """Examples in a picture of them."""
@@ -72,57 +72,6 @@ def stems(pictures: Sequence[Picture]) -> list[str]:
     return list(names)
 
 
-def above(example: Example, threshold: float) -> Example:
-    """The example with the detections scored above a threshold."""
-    kept = example.scores > threshold
-    return example._replace(boxes=example.boxes[kept], scores=example.scores[kept])
-
-
-def recall_by_size(examples: Sequence[Example]) -> dict[str, dict[str, Any]]:
-    """Faces not ignored and the share of them found, by height: "20-40" -> faces, recall."""
-    heights, found = [], []
-    for example in examples:
-        verdicts, faces = match(example, MATCHED)
-        hit = np.zeros(len(example.faces), bool)
-        hit[faces[verdicts == RIGHT]] = True
-        heights.append((example.faces[:, 3] - example.faces[:, 1])[~example.ignored])
-        found.append(hit[~example.ignored])
-    heights, found = np.concatenate(heights), np.concatenate(found)
-    table = {}
-    for name, low, high in zip(SIZE_NAMES, SIZES[:-1], SIZES[1:], strict=True):
-        inside = (heights >= low) & (heights < high)
-        recall = float(found[inside].mean()) if inside.any() else None
-        table[name] = {"faces": int(inside.sum()), "recall": recall}
-    return table
-
-
-def missed_and_false(examples: Sequence[Example]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """For each picture the indices of the faces not found, and of the detections on none."""
-    missed, false = [], []
-    for example in examples:
-        verdicts, faces = match(example, MATCHED)
-        hit = example.ignored.copy()
-        hit[faces[verdicts == RIGHT]] = True
-        missed.append(np.flatnonzero(~hit))
-        false.append(np.flatnonzero(verdicts == WRONG))
-    return missed, false
-
-
-def landmark_errors(
-    pictures: Sequence[Picture], examples: Sequence[Example], points: Sequence[np.ndarray]
-) -> landmark_error.Errors:
-    """Errors of all faces with five labelled points; those not found are missed."""
-    labels, found = [], []
-    for picture, example, five in zip(pictures, examples, points, strict=True):
-        verdicts, faces = match(example, MATCHED)
-        place = {faces[row]: row for row in np.flatnonzero(verdicts == RIGHT)}
-        known = np.isfinite(picture.landmarks).all(axis=(1, 2)) & ~example.ignored
-        for face in np.flatnonzero(known):
-            labels.append(picture.landmarks[face].astype(np.float64))
-            found.append(five[place[face]] if face in place else None)
-    return landmark_error.measure(np.array(labels).reshape(-1, 5, 2), found)
-
-
 def score(smallest: float, examples: Sequence[Example], final: float) -> Result:
     """What boxes and scores alone give.
 
@@ -132,14 +81,16 @@ def score(smallest: float, examples: Sequence[Example], final: float) -> Result:
         final: score above which detections count singly, for recall and false positives.
     """
     counted = [with_smallest(example, smallest) for example in examples]
-    curves = {iou: pr_curve(counted, iou) for iou in (0.5, 0.7)}
+    ranked = {iou: rank(counted, iou) for iou in (0.5, 0.7)}
+    curves, coco = {iou: curve(one) for iou, one in ranked.items()}, rank_for_coco(counted)
+    once = np.ones((1, len(examples)), np.int64)
     single = [above(example, final) for example in counted]
     missed, false = missed_and_false(single)
     faces = curves[0.5].faces
     values = {
         "ap_0.5": curves[0.5].average_precision,
         "ap_0.7": curves[0.7].average_precision,
-        "ap_0.5_to_0.95": coco_average(counted),
+        "ap_0.5_to_0.95": float(coco_averages(coco, once)[0]),
         "recall": 1 - sum(map(len, missed)) / faces if faces else None,
         "recall_by_size": recall_by_size([above(example, final) for example in examples]),
         "false_positives_per_picture": float(np.mean([len(one) for one in false])),
@@ -148,7 +99,14 @@ def score(smallest: float, examples: Sequence[Example], final: float) -> Result:
     }
     return Result(
         {key: None if value != value else value for key, value in values.items()},
-        {f"IoU {iou}": (curve.recall, curve.precision) for iou, curve in curves.items()},
+        {f"IoU {iou}": (one.recall, one.precision) for iou, one in curves.items()},
+        figures={
+            f"ap_{iou}": Figure(len(examples), functools.partial(average_precisions, one))
+            for iou, one in ranked.items()
+        }
+        | {"ap_0.5_to_0.95": Figure(len(examples), functools.partial(coco_averages, coco))}
+        | single_figures(single, missed, false)
+        | size_figures([above(example, final) for example in examples]),
     )
 
 
@@ -213,13 +171,17 @@ def run(settings: Settings, name: str, params: Params) -> Result:
     folder = pathlib.Path(settings.output) / "examples" / name
     save_examples(folder, pictures, single, missed, false, why)
     points = [row.landmarks[row.scores > final] for row in found]
-    errors = landmark_errors(bare, single, points)
+    errors, owners = landmark_errors(bare, single, points)
     values = result.values | {
         "lost": lost_faces.count(why),
         "landmarks": landmark_error.summary(errors) if len(errors.missed) else None,
         "seconds_per_picture": float(np.median([row.seconds for row in found])),
     }
-    return Result(values, result.curves)
+    points_of = landmark_error.figures(errors, owners, len(bare))
+    figures = result.figures | {f"landmarks/{key}": one for key, one in points_of.items()}
+    for key in lost_faces.REASONS:
+        figures[f"lost/{key}"] = total([keys.count(key) for keys in why])
+    return Result(values, result.curves, figures=figures)
 
 
 def from_predictions(settings: Settings, source: str | pathlib.Path) -> Result:

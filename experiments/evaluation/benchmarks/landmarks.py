@@ -20,6 +20,7 @@ from data.lines import Lines, read_text
 from data.records import Picture
 from experiments.evaluation.detections import detect_pictures
 from experiments.evaluation.protocols import landmark_error
+from experiments.evaluation.protocols.figures import Figure
 from experiments.evaluation.protocols.landmark_error import Errors
 from experiments.evaluation.settings import Result, Settings
 from mtcnn_jax.cascade.stages import Params
@@ -36,6 +37,7 @@ class Faces(NamedTuple):
         boxes: float32 [n, 4].
         points: float64 [n, 5, 2].
         left_out: how many faces lack the box or a point.
+        count: of pictures.
     """
 
     names: list[str]
@@ -43,6 +45,7 @@ class Faces(NamedTuple):
     boxes: np.ndarray
     points: np.ndarray
     left_out: int
+    count: int
 
 
 def labelled_faces(pictures: Sequence[Picture]) -> Faces:
@@ -62,7 +65,14 @@ def labelled_faces(pictures: Sequence[Picture]) -> Faces:
             points.append(picture.landmarks[number])
     if not names:
         raise ValueError(f"none of {len(pictures)} pictures has a face with a box and five points")
-    return Faces(names, np.array(owners), np.array(boxes), np.array(points, np.float64), left_out)
+    return Faces(
+        names,
+        np.array(owners),
+        np.array(boxes),
+        np.array(points, np.float64),
+        left_out,
+        len(pictures),
+    )
 
 
 def read_landmarks(source: str | pathlib.Path, names: Sequence[str]) -> list[np.ndarray]:
@@ -123,15 +133,18 @@ class Measured(NamedTuple):
     """Errors of a set of faces, and what is reported of them."""
 
     names: list[str]
+    pictures: np.ndarray
     errors: Errors
     values: dict[str, Any]
+    figures: dict[str, Figure]
 
 
 def measure(faces: Faces, found: Sequence[np.ndarray | None]) -> Measured:
     """Errors of found points [5, 2] (None: missed); see `landmark_error`."""
     errors = landmark_error.measure(faces.points, found)
     values = landmark_error.summary(errors) | {"left_out": faces.left_out}
-    return Measured(faces.names, errors, values)
+    figures = landmark_error.figures(errors, faces.pictures, faces.count)
+    return Measured(faces.names, faces.pictures, errors, values, figures)
 
 
 def _detected(
@@ -168,8 +181,8 @@ def read_identities(path: str | pathlib.Path) -> dict[str, str]:
     return people
 
 
-def by_person(names: Sequence[str], errors: Errors, people: dict[str, str]) -> dict[str, Any]:
-    """Summaries apart for people with several of the pictures, and with one.
+def by_person(names: Sequence[str], people: dict[str, str]) -> dict[str, np.ndarray]:
+    """Which faces are of people with several of the pictures, and with one: bool [n] each.
 
     Raises:
         ValueError: if the person of a picture is not known.
@@ -183,10 +196,7 @@ def by_person(names: Sequence[str], errors: Errors, people: dict[str, str]) -> d
         [people[name] for name in names], return_inverse=True, return_counts=True
     )
     several = counts[place] > 1
-    return {
-        "people_of_several_pictures": landmark_error.summary(errors.where(several)),
-        "people_of_one_picture": landmark_error.summary(errors.where(~several)),
-    }
+    return {"people_of_several_pictures": several, "people_of_one_picture": ~several}
 
 
 def _celeb_pictures(settings: Settings, split: str) -> records.Pictures:
@@ -207,13 +217,17 @@ def open_aflw(settings: Settings) -> aflw.Pictures:
 def run_celeb_a(settings: Settings, name: str, params: Params) -> Result:
     """Runs the detector on both partitions of CelebA in the wild."""
     partitions, people = open_celeb_a(settings)
-    values, errors = {}, {}
+    values, errors, figures = {}, {}, {}
     for split, pictures in partitions.items():
         measured = _detected(settings, name, params, f"celeb_a_{split}", pictures)
         values[split], errors[split] = measured.values, measured.errors
-        if people:
-            values[split] |= by_person(measured.names, measured.errors, people)
-    return Result(values, errors=errors)
+        figures |= {f"{split}/{key}": one for key, one in measured.figures.items()}
+        for key, chosen in by_person(measured.names, people).items() if people else ():
+            part, owners = measured.errors.where(chosen), measured.pictures[chosen]
+            values[split][key] = landmark_error.summary(part)
+            of_part = landmark_error.figures(part, owners, len(pictures))
+            figures |= {f"{split}/{key}/{name}": one for name, one in of_part.items()}
+    return Result(values, errors=errors, figures=figures)
 
 
 def celeb_a_from_predictions(settings: Settings, source: str | pathlib.Path) -> Result:
@@ -226,7 +240,7 @@ def celeb_a_from_predictions(settings: Settings, source: str | pathlib.Path) -> 
 def run_aflw(settings: Settings, name: str, params: Params) -> Result:
     """Runs the detector on AFLW."""
     measured = _detected(settings, name, params, "aflw", open_aflw(settings))
-    return Result(measured.values, errors={"aflw": measured.errors})
+    return Result(measured.values, errors={"aflw": measured.errors}, figures=measured.figures)
 
 
 def aflw_from_predictions(settings: Settings, source: str | pathlib.Path) -> Result:

@@ -18,7 +18,7 @@ REPORTED = ("ap_0.5", "recall", "false_positives_per_picture", "pictures", "face
 def run(settings: Settings, name: str, params: Params) -> Result:
     """Runs the detector on the pictures after each corruption and reports AP and recall."""
     pictures, config = open_pictures(settings), settings.config(curve=True)
-    values = {}
+    values, figures = {}, {}
     for corruption, function in CORRUPTIONS.items():
         corrupted = Corrupted(pictures, function)
         path = settings.detections(name, f"robustness_{corruption}")
@@ -27,9 +27,11 @@ def run(settings: Settings, name: str, params: Params) -> Result:
             Example(one.boxes, one.ignored, row.boxes, row.scores)
             for one, row in zip(corrupted, found, strict=True)
         ]
-        scored = score(SMALLEST, examples, settings.thresholds[2]).values
-        values[corruption] = {key: scored[key] for key in REPORTED}
-    return Result(values)
+        scored = score(SMALLEST, examples, settings.thresholds[2])
+        values[corruption] = {key: scored.values[key] for key in REPORTED}
+        for key in set(REPORTED) & set(scored.figures):
+            figures[f"{corruption}/{key}"] = scored.figures[key]
+    return Result(values, figures=figures)
 
 
 def from_predictions(settings: Settings, source: str | pathlib.Path) -> Result:

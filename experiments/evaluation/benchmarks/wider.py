@@ -1,5 +1,6 @@
 """The WIDER FACE benchmark: the official protocol, and what it does not say."""
 
+import functools
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -11,8 +12,16 @@ from data.records import Picture
 from experiments.evaluation import stage_recall
 from experiments.evaluation.detections import Found, detect_pictures
 from experiments.evaluation.protocols import wider as protocol
-from experiments.evaluation.protocols import wider_predictions
-from experiments.evaluation.protocols.average_precision import Example, pr_curve, with_smallest
+from experiments.evaluation.protocols import wider_predictions, wider_truth
+from experiments.evaluation.protocols.average_precision import (
+    Example,
+    average_precisions,
+    curve,
+    rank,
+    with_smallest,
+)
+from experiments.evaluation.protocols.figures import Figure, total
+from experiments.evaluation.protocols.wider_truth import Truth
 from experiments.evaluation.settings import SMALLEST, Result, Settings
 from mtcnn_jax.cascade.stages import Params
 
@@ -32,22 +41,27 @@ def stem(picture: Picture) -> str:
 
 def score(
     predictions: Mapping[str, np.ndarray],
-    truth: Mapping[str, protocol.Truth],
+    truth: Mapping[str, Truth],
     names: list[str],
 ) -> Result:
     """The official protocol over the pictures `names`."""
-    curves = protocol.evaluate(predictions, truth, names)
+    matched = protocol.match(predictions, truth, names)
+    curves = {level: protocol.curve(one) for level, one in matched.items()}
     values: dict[str, Any] = {level: curve.average_precision for level, curve in curves.items()}
     values["faces"] = {level: curve.faces for level, curve in curves.items()}
     values["pictures"] = len(names)
     if len(names) < len(truth):
         values["restricted"] = f"{len(names)} of the {len(truth)} pictures of the validation set"
     drawn = {level: (curve.recall, curve.precision) for level, curve in curves.items()}
-    return Result(values, drawn)
+    figures = {
+        level: Figure(len(names), functools.partial(protocol.average_precisions, one))
+        for level, one in matched.items()
+    }
+    return Result(values, drawn, figures=figures)
 
 
 def official_names(
-    settings: Settings, pictures: records.Pictures, truth: Mapping[str, protocol.Truth]
+    settings: Settings, pictures: records.Pictures, truth: Mapping[str, Truth]
 ) -> list[str]:
     """Those of a prepared split's pictures that the official files have.
 
@@ -77,12 +91,12 @@ def official_names(
 
 def open_data(
     settings: Settings,
-) -> tuple[records.Pictures, dict[str, protocol.Truth], list[str]]:
+) -> tuple[records.Pictures, dict[str, Truth], list[str]]:
     """A prepared split's pictures, the official faces, and the names that both have."""
     pictures = records.read_pictures(
         "wider_face", split=settings.split, data_dir=settings.folder("data_dir")
     )
-    truth = protocol.read_truth(settings.folder("truth_dir"))
+    truth = wider_truth.read_truth(settings.folder("truth_dir"))
     return pictures, truth, official_names(settings, pictures, truth)
 
 
@@ -95,7 +109,7 @@ def from_predictions(settings: Settings, source: str | pathlib.Path) -> Result:
         pictures, truth, names = open_data(settings)
         known = [*truth, *map(stem, pictures)]
     else:
-        truth = protocol.read_truth(settings.folder("truth_dir"))
+        truth = wider_truth.read_truth(settings.folder("truth_dir"))
         names, known = list(truth), []
     predictions = wider_predictions.read_predictions(source, names, known=known)
     return score(predictions, truth, names)
@@ -120,15 +134,29 @@ def run(settings: Settings, name: str, params: Params) -> Result:
         with_smallest(Example(one.boxes, one.ignored, row.boxes, row.scores), SMALLEST)
         for one, row in pairs
     ]
-    strict = pr_curve(examples, 0.7)
-    faceless = [row for one, row in pairs if not len(one.boxes)]
+    ranked = {iou: rank(examples, iou) for iou in (0.5, 0.7)}
+    strict, loose = curve(ranked[0.7]), curve(ranked[0.5])
     final = settings.thresholds[2]
+    empty = np.array([not len(one.boxes) for one in pictures])
+    false = np.where(empty, [(row.scores > final).sum() for row in found], 0)
     values = result.values | {
         "ap_at_0.7": strict.average_precision if strict.faces else None,
-        "ap_at_0.5": pr_curve(examples, 0.5).average_precision if strict.faces else None,
-        "faceless_pictures": len(faceless),
-        "detections_on_faceless": int(sum((row.scores > final).sum() for row in faceless)),
+        "ap_at_0.5": loose.average_precision if strict.faces else None,
+        "faceless_pictures": int(empty.sum()),
+        "detections_on_faceless": int(false.sum()),
         "stages": stage_recall.summary(pictures, found, smallest=SMALLEST),
         "seconds_per_picture": float(np.median([row.seconds for row in found])),
     }
-    return Result(values, result.curves | {"ap_at_0.7": (strict.recall, strict.precision)})
+    figures = {
+        "detections_on_faceless": total(false),
+        **stage_recall.figures(pictures, found, smallest=SMALLEST),
+        **{
+            f"ap_at_{iou}": Figure(len(found), functools.partial(average_precisions, one))
+            for iou, one in ranked.items()
+        },
+    }
+    return Result(
+        values,
+        result.curves | {"ap_at_0.7": (strict.recall, strict.precision)},
+        figures=result.figures | figures,
+    )

@@ -48,6 +48,22 @@ class Curve(NamedTuple):
     faces: int
 
 
+class Ranked(NamedTuple):
+    """The counted detections of all pictures together, best first.
+
+    Attributes:
+        pictures: int64 [k], the picture that each is in.
+        right: bool [k].
+        scores: float64 [k].
+        faces: int64 [n], how many are to be found in each picture.
+    """
+
+    pictures: np.ndarray
+    right: np.ndarray
+    scores: np.ndarray
+    faces: np.ndarray
+
+
 def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Overlap [n, m] of boxes [n, 4] and [m, 4] in float64; 0 where both are empty."""
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
@@ -90,34 +106,84 @@ def match(example: Example, threshold: float) -> tuple[np.ndarray, np.ndarray]:
     return verdicts, faces
 
 
-def pr_curve(examples: Sequence[Example], threshold: float) -> Curve:
-    """Precision over recall of all pictures together.
+def rank(examples: Sequence[Example], threshold: float) -> Ranked:
+    """Matches all pictures, and ranks their counted detections together.
 
     Args:
         examples: the pictures.
         threshold: overlap from which a detection is on a face.
     """
     verdicts = [match(example, threshold)[0] for example in examples]
+    pictures = np.repeat(np.arange(len(examples)), [len(one) for one in verdicts])
     verdicts = np.concatenate([*verdicts, np.zeros(0, int)])
     scores = np.concatenate([*(example.scores for example in examples), np.zeros(0)])
-    faces = int(sum((~example.ignored).sum() for example in examples))
+    faces = np.array([(~example.ignored).sum() for example in examples], np.int64)
     order = np.argsort(-scores, kind="stable")
     order = order[verdicts[order] != UNCOUNTED]
-    right = np.cumsum(verdicts[order])
-    precision = right / np.arange(1, len(order) + 1)
-    recall = right / max(faces, 1)
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    area = float(np.sum(np.diff(recall, prepend=0) * envelope)) if faces else float("nan")
-    return Curve(area, recall, precision, scores[order], faces)
+    return Ranked(pictures[order], verdicts[order] == RIGHT, scores[order], faces)
+
+
+def precision_and_recall(ranked: Ranked, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Precision made to fall, and recall, both float64 [b, k], where pictures count `times` [b, n].
+
+    A picture's detections of the same score follow each other as they would in each copy of it.
+    """
+    shown = np.cumsum(times[:, ranked.pictures], axis=1)
+    right = np.cumsum(times[:, ranked.pictures] * ranked.right, axis=1)
+    precision = right / np.maximum(shown, 1)
+    return envelope(precision), right / np.maximum(times @ ranked.faces, 1)[:, None]
+
+
+def envelope(precision: np.ndarray) -> np.ndarray:
+    """Precision [..., k] made to fall: the highest at the same recall or any above."""
+    return np.maximum.accumulate(precision[..., ::-1], axis=-1)[..., ::-1]
+
+
+def average_precisions(ranked: Ranked, times: np.ndarray) -> np.ndarray:
+    """Average precision, float64 [b], where pictures count `times` [b, n]; NaN without faces."""
+    falling, recall = precision_and_recall(ranked, times)
+    areas = np.sum(np.diff(recall, prepend=0, axis=1) * falling, axis=1)
+    return np.where(times @ ranked.faces > 0, areas, np.nan)
+
+
+def curve(ranked: Ranked) -> Curve:
+    """Precision over recall of all pictures together."""
+    faces = int(ranked.faces.sum())
+    right = np.cumsum(ranked.right)
+    once = np.ones((1, len(ranked.faces)), np.int64)
+    return Curve(
+        float(average_precisions(ranked, once)[0]),
+        right / max(faces, 1),
+        right / np.arange(1, len(right) + 1),
+        ranked.scores,
+        faces,
+    )
+
+
+def pr_curve(examples: Sequence[Example], threshold: float) -> Curve:
+    """Precision over recall of all pictures together, at one overlap."""
+    return curve(rank(examples, threshold))
+
+
+def rank_for_coco(examples: Sequence[Example]) -> list[Ranked]:
+    """`rank` at each of `COCO_IOUS`."""
+    return [rank(examples, threshold) for threshold in COCO_IOUS]
+
+
+def coco_averages(ranked: Sequence[Ranked], times: np.ndarray) -> np.ndarray:
+    """Mean over overlaps of the precision at recalls of 0, 0.01 to 1: float64 [b]."""
+    levels = np.linspace(0, 1, 101)
+    means = np.zeros((len(ranked), len(times)))
+    for row, one in enumerate(ranked):
+        for column, (falling, recall) in enumerate(
+            zip(*precision_and_recall(one, times), strict=True)
+        ):
+            place = np.searchsorted(recall, levels, side="left")
+            means[row, column] = np.mean(np.append(falling, 0.0)[place])
+    return means.mean(axis=0)
 
 
 def coco_average(examples: Sequence[Example]) -> float:
     """Mean over overlaps of 0.50 to 0.95 of the precision at recalls of 0, 0.01 to 1."""
-    levels = np.linspace(0, 1, 101)
-    means = []
-    for threshold in COCO_IOUS:
-        curve = pr_curve(examples, threshold)
-        envelope = np.maximum.accumulate(curve.precision[::-1])[::-1]
-        place = np.searchsorted(curve.recall, levels, side="left")
-        means.append(np.mean(np.append(envelope, 0.0)[place]))
-    return float(np.mean(means))
+    once = np.ones((1, len(examples)), np.int64)
+    return float(coco_averages(rank_for_coco(examples), once)[0])

@@ -46,6 +46,22 @@ class Roc(NamedTuple):
     false_positives: np.ndarray
 
 
+class Changes(NamedTuple):
+    """What each picture adds to the curves at each of its thresholds, over the next higher one.
+
+    Attributes:
+        pictures: int64 [k], the picture that each is of.
+        thresholds: float64 [k].
+        sums: float64 [k, 3]: right detections, sum of the matched overlaps, false positives.
+        faces: int64 [n], the annotations of each picture.
+    """
+
+    pictures: np.ndarray
+    thresholds: np.ndarray
+    sums: np.ndarray
+    faces: np.ndarray
+
+
 def _shown(
     low: np.ndarray, high: np.ndarray, size: tuple[int, int] | None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -156,12 +172,12 @@ def score_picture(
     return thresholds, sums
 
 
-def roc(
+def match_pictures(
     annotations: Mapping[str, Sequence[Region]],
     detections: Mapping[str, Sequence[Region]],
     scores: Mapping[str, np.ndarray],
-) -> Roc:
-    """The curves of many pictures together.
+) -> Changes:
+    """Matches the detections of many pictures.
 
     Args:
         annotations: for each picture its labelled faces.
@@ -180,15 +196,40 @@ def roc(
         steps.append(thresholds)
         # What each threshold adds to the next higher one, so that pictures can be summed up.
         changes.append(np.diff(sums, axis=0, prepend=0))
-    every = np.concatenate([*steps, np.zeros(0)])
-    thresholds, place = np.unique(-every, return_inverse=True)
+    return Changes(
+        np.repeat(np.arange(len(steps)), [len(one) for one in steps]),
+        np.concatenate([*steps, np.zeros(0)]),
+        np.concatenate([*changes, np.zeros((0, 3))]),
+        np.array([len(faces) for faces in annotations.values()], np.int64),
+    )
+
+
+def roc(changes: Changes) -> Roc:
+    """The curves of many pictures together."""
+    thresholds, place = np.unique(-changes.thresholds, return_inverse=True)
     totals = np.zeros((len(thresholds) + 1, 3))
-    np.add.at(totals, place + 1, np.concatenate([*changes, np.zeros((0, 3))]))
+    np.add.at(totals, place + 1, changes.sums)
     totals = np.cumsum(totals, axis=0)[::-1]
-    faces = max(sum(map(len, annotations.values())), 1)
+    faces = max(changes.faces.sum(), 1)
     return Roc(
         np.append(-thresholds[::-1], np.inf),
         totals[:, 0] / faces,
         totals[:, 1] / faces,
         np.rint(totals[:, 2]).astype(np.int64),
     )
+
+
+def rates_at(changes: Changes, times: np.ndarray, count: int, *, continuous: bool) -> np.ndarray:
+    """The highest rate with at most `count` false positives, where pictures count `times` [b, n].
+
+    Returns:
+        float64 [b]; 0 where no threshold has as few.
+    """
+    order = np.argsort(-changes.thresholds, kind="stable")
+    last = np.append(np.diff(changes.thresholds[order]) != 0, True)[: len(order)]
+    often, sums = times[:, changes.pictures[order]], changes.sums[order]
+    matched, false = (
+        np.cumsum(often * sums[:, kind], axis=1)[:, last] for kind in (1 if continuous else 0, 2)
+    )
+    best = np.max(matched, axis=1, where=false <= count, initial=0)
+    return best / np.maximum(times @ changes.faces, 1)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.evaluation.protocols.average_precision import iou
+from experiments.evaluation.protocols.figures import Figure, mean_by_picture
 
 OVERLAP = 0.3
 """IoU from which a detection is on the labelled face; low, since data sets draw boxes differently.
@@ -101,3 +102,20 @@ def cumulative(errors: Errors, limits: np.ndarray) -> np.ndarray:
     """float64 [k]: share of all faces, missed ones too, with an error of at most each limit."""
     found = np.sort(errors.faces[~errors.missed])
     return np.searchsorted(found, limits, side="right") / max(len(errors.missed), 1)
+
+
+def figures(errors: Errors, pictures: np.ndarray, count: int) -> dict[str, Figure]:
+    """Those of `summary` that pictures can be drawn again for.
+
+    Args:
+        errors: of the faces.
+        pictures: int [n], the picture that each face is in.
+        count: of pictures.
+    """
+    found, failed = ~errors.missed, errors.faces > FAILURE
+    means = {"mean": errors.faces, "failure_rate": failed}
+    means |= {f"points/{point}": errors.points[:, row] for row, point in enumerate(POINTS)}
+    of_all = {"missed": errors.missed, "failure_rate_with_missed": errors.missed | failed}
+    return {
+        key: mean_by_picture(values, pictures, count, where=found) for key, values in means.items()
+    } | {key: mean_by_picture(values, pictures, count) for key, values in of_all.items()}

@@ -1,33 +1,21 @@
 """The official WIDER FACE protocol: AP on the easy, medium and hard faces of the validation set.
 
-Ground truth comes from the official files `wider_face_val.mat`, `wider_easy_val.mat`,
-`wider_medium_val.mat` and `wider_hard_val.mat`. A box is x, y, width, height in pixels, and covers
-width + 1 by height + 1 of them: the convention of the official tool, kept for its overlaps alone.
+A box is x, y, width, height in pixels, and covers width + 1 by height + 1 of them: the convention
+of the official tool, kept for its overlaps alone.
 """
 
-import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-LEVELS = ("easy", "medium", "hard")
+from experiments.evaluation.protocols.average_precision import envelope
+from experiments.evaluation.protocols.wider_truth import LEVELS, Truth
+
 STEPS = 1000
 """Thresholds at which precision and recall are taken, over scores normalised to 0..1."""
 
 IOU = 0.5
-
-
-class Truth(NamedTuple):
-    """The labelled faces of one picture.
-
-    Attributes:
-        boxes: float64 [m, 4], x, y, width, height.
-        counted: for each of `LEVELS` bool [m]: faces to be found. The others are ignored.
-    """
-
-    boxes: np.ndarray
-    counted: dict[str, np.ndarray]
 
 
 class Curve(NamedTuple):
@@ -46,59 +34,6 @@ class Curve(NamedTuple):
     faces: int
 
 
-def read_truth(folder: str | pathlib.Path) -> dict[str, Truth]:
-    """Reads the four official files.
-
-    Args:
-        folder: where they are.
-
-    Returns:
-        For each picture's name (event and file name without its ending, as in
-        "0--Parade/0_Parade_marchingband_1_20") its faces.
-
-    Raises:
-        FileNotFoundError: if one of the files is missing.
-        ValueError: if one cannot be read, or they do not fit together.
-    """
-    folder = pathlib.Path(folder)
-    whole = _read_mat(folder / "wider_face_val.mat", ("event_list", "file_list", "face_bbx_list"))
-    levels = {level: folder / f"wider_{level}_val.mat" for level in LEVELS}
-    counted = {level: _read_mat(path, ("gt_list",))["gt_list"] for level, path in levels.items()}
-    truth = {}
-    for row, event in enumerate(whole["event_list"].ravel()):
-        names, boxes = (whole[key].ravel()[row].ravel() for key in ("file_list", "face_bbx_list"))
-        for column, name in enumerate(names):
-            name = f"{event.item()}/{name.item()}"
-            faces = np.asarray(boxes[column], np.float64).reshape(-1, 4)
-            masks = {}
-            for level, path in levels.items():
-                try:
-                    numbers = counted[level].ravel()[row].ravel()[column].ravel().astype(int)
-                    masks[level] = np.zeros(len(faces), bool)
-                    masks[level][numbers - 1] = True
-                except IndexError:
-                    raise ValueError(
-                        f"{path}: its faces of {name} are not those of wider_face_val.mat"
-                    ) from None
-            truth[name] = Truth(faces, masks)
-    return truth
-
-
-def _read_mat(path: pathlib.Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
-    from scipy.io import loadmat
-
-    if not path.is_file():
-        raise FileNotFoundError(f"no such file: {path}; accepted is one of the official ones")
-    try:
-        content = loadmat(path)
-    except Exception as error:  # Many kinds, depending on where the file is broken.
-        raise ValueError(f"{path} cannot be read as a MATLAB file: {error}") from error
-    missing = [key for key in keys if key not in content]
-    if missing:
-        raise ValueError(f"{path} lacks {', '.join(missing)}; accepted is the official file")
-    return content
-
-
 def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """IoU [n, m] of boxes [n, 4] and [m, 4] (x, y, width, height) that cover width + 1 pixels."""
     low = np.maximum(a[:, None, :2], b[None, :, :2])
@@ -109,57 +44,126 @@ def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return shared / (areas[0][:, None] + areas[1][None] - shared)
 
 
-def normalized(predictions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Predictions [n, 5] with scores stretched to 0..1 over all pictures, best first in each."""
-    scores = np.concatenate([boxes[:, 4] for boxes in predictions.values()] or [np.zeros(0)])
-    low, high = (scores.min(), scores.max()) if scores.size else (0.0, 1.0)
-    stretched = {}
-    for name, boxes in predictions.items():
-        boxes = boxes[np.argsort(-boxes[:, 4], kind="stable")].astype(np.float64)
-        boxes[:, 4] = (boxes[:, 4] - low) / (high - low if high > low else 1.0)
-        stretched[name] = boxes
-    return stretched
+class Matched(NamedTuple):
+    """The detections of all pictures together, best first, and what they are on one level.
+
+    Attributes:
+        pictures: int64 [k], the picture that each is in.
+        scores: float64 [k].
+        shown: bool [k], detections that count for precision.
+        found: bool [k], those that find a face.
+        lowest: float64 [n], the lowest score in each picture; infinite without detections.
+        highest: float64 [n], likewise.
+        faces: int64 [n], how many are to be found in each picture.
+    """
+
+    pictures: np.ndarray
+    scores: np.ndarray
+    shown: np.ndarray
+    found: np.ndarray
+    lowest: np.ndarray
+    highest: np.ndarray
+    faces: np.ndarray
 
 
-def count_picture(
+def match_picture(
     predictions: np.ndarray, boxes: np.ndarray, counted: np.ndarray, iou: float = IOU
-) -> np.ndarray:
-    """Detections and found faces of one picture at each threshold.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which detections of one picture count, and which of them find a face.
 
     A detection belongs to the face that it overlaps most. One on an ignored face counts for
-    nothing; a second one on a face is as wrong as one on none.
+    nothing; a second one on a face is as wrong as one on none. In a picture without labelled faces
+    no detection counts.
 
     Args:
-        predictions: float [n, 5], x, y, width, height and score within 0..1, best first.
+        predictions: float [n, 5], x, y, width, height and score, best first.
         boxes: float [m, 4] of the labelled faces.
         counted: bool [m].
         iou: from which overlap a face is found.
 
     Returns:
-        int64 [STEPS, 2], from the highest threshold down.
+        bool [n] twice.
     """
-    table = np.zeros((STEPS, 2), np.int64)
+    shown, found = np.zeros((2, len(predictions)), bool)
     if not len(predictions) or not len(boxes):
-        return table
+        return shown, found
     shares = overlaps(predictions[:, :4], boxes)
     face = shares.argmax(axis=1)
     hit = shares[np.arange(len(face)), face] >= iou
-    found = np.zeros(len(face), bool)
     faces, first = np.unique(np.where(hit & counted[face], face, -1), return_index=True)
     found[first[faces >= 0]] = True
-    running = np.stack([np.cumsum(~(hit & ~counted[face])), np.cumsum(found)], axis=1)
+    return ~(hit & ~counted[face]), found
+
+
+def match(
+    predictions: Mapping[str, np.ndarray], truth: Mapping[str, Truth], names: Sequence[str]
+) -> dict[str, Matched]:
+    """Matches the pictures `names`, on each of `LEVELS`.
+
+    Args:
+        predictions: for each picture's name float [n, 5]: x, y, width, height, score of any range.
+        truth: from `wider_truth.read_truth`.
+        names: pictures to count.
+
+    Raises:
+        ValueError: if a picture is named that is not in `truth`, or has no predictions (an empty
+            array says that nothing was found).
+    """
+    for where, known in (("ground truth", truth), ("predictions", predictions)):
+        missing = [name for name in names if name not in known]
+        if missing:
+            raise ValueError(
+                f"the {where} lack {len(missing)} of {len(names)} pictures, the first {missing[0]}"
+            )
+    best_first = [
+        predictions[name][np.argsort(-predictions[name][:, 4], kind="stable")].astype(np.float64)
+        for name in names
+    ]
+    pictures = np.repeat(np.arange(len(names)), [len(rows) for rows in best_first])
+    scores = np.concatenate([*(rows[:, 4] for rows in best_first), np.zeros(0)])
+    lowest = np.array([rows[:, 4].min(initial=np.inf) for rows in best_first])
+    highest = np.array([rows[:, 4].max(initial=-np.inf) for rows in best_first])
+    order = np.argsort(-scores, kind="stable")
+    matched = {}
+    for level in LEVELS:
+        pairs = [
+            match_picture(rows, truth[name].boxes, truth[name].counted[level])
+            for rows, name in zip(best_first, names, strict=True)
+        ]
+        shown, found = np.concatenate([*map(np.stack, pairs), np.zeros((2, 0), bool)], axis=1)
+        faces = np.array([truth[name].counted[level].sum() for name in names], np.int64)
+        matched[level] = Matched(
+            pictures[order], scores[order], shown[order], found[order], lowest, highest, faces
+        )
+    return matched
+
+
+def curves(matched: Matched, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Recall and precision, both float64 [b, STEPS], where pictures count `times` [b, n].
+
+    The thresholds cut the range of the scores of the pictures that count into equal steps.
+    """
+    counts = np.zeros((2, len(times), STEPS), np.int64)
     thresholds = 1 - np.arange(1, STEPS + 1) / STEPS
-    above = np.searchsorted(-predictions[:, 4], -thresholds, side="right")
-    table[above > 0] = running[above[above > 0] - 1]
-    return table
+    for row, often in enumerate(times):
+        low = matched.lowest.min(initial=np.inf, where=often > 0)
+        high = matched.highest.max(initial=-np.inf, where=often > 0)
+        if not low <= high:
+            continue
+        stretched = (matched.scores - low) / (high - low if high > low else 1.0)
+        above = np.searchsorted(-stretched, -thresholds, side="right")
+        weights = often[matched.pictures]
+        for kind, counted in enumerate((matched.shown, matched.found)):
+            counts[kind, row] = np.append(0, np.cumsum(weights * counted))[above]
+    shown, found = counts
+    recall = found / np.maximum(times @ matched.faces, 1)[:, None]
+    return recall, found / np.maximum(shown, 1)
 
 
-def average_precision(recall: np.ndarray, precision: np.ndarray) -> float:
-    """Area under precision, made to fall, over rising recall."""
-    recall = np.concatenate([[0.0], recall, [1.0]])
-    precision = np.concatenate([[0.0], precision, [0.0]])
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(np.sum(np.diff(recall) * envelope[1:]))
+def average_precisions(matched: Matched, times: np.ndarray) -> np.ndarray:
+    """Area under precision, made to fall, over rising recall: float64 [b], as in `curves`."""
+    recall, precision = curves(matched, times)
+    return np.sum(np.diff(recall, prepend=0, axis=1) * envelope(precision), axis=1)
 
 
 def evaluate(
@@ -167,36 +171,23 @@ def evaluate(
     truth: Mapping[str, Truth],
     names: Iterable[str] | None = None,
 ) -> dict[str, Curve]:
-    """Scores predictions.
+    """Scores predictions: a curve for each of `LEVELS`.
 
     Args:
-        predictions: for each picture's name float [n, 5]: x, y, width, height, score of any range.
-        truth: from `read_truth`.
+        predictions: as in `match`.
+        truth: from `wider_truth.read_truth`.
         names: pictures to count; all of `truth` if not given.
 
-    Returns:
-        A curve for each of `LEVELS`.
-
     Raises:
-        ValueError: if a picture is named that is not in `truth`, or has no predictions (an empty
-            array says that nothing was found).
+        ValueError: as `match` does.
     """
-    names = list(truth if names is None else names)
-    for where, known in (("ground truth", truth), ("predictions", predictions)):
-        missing = [name for name in names if name not in known]
-        if missing:
-            raise ValueError(
-                f"the {where} lack {len(missing)} of {len(names)} pictures, the first {missing[0]}"
-            )
-    stretched = normalized({name: predictions[name] for name in names})
-    curves = {}
-    for level in LEVELS:
-        table, faces = np.zeros((STEPS, 2), np.int64), 0
-        for name in names:
-            boxes, counted = truth[name].boxes, truth[name].counted[level]
-            table += count_picture(stretched[name], boxes, counted)
-            faces += int(counted.sum())
-        precision = table[:, 1] / np.maximum(table[:, 0], 1)
-        recall = table[:, 1] / max(faces, 1)
-        curves[level] = Curve(average_precision(recall, precision), recall, precision, faces)
-    return curves
+    matched = match(predictions, truth, list(truth if names is None else names))
+    return {level: curve(one) for level, one in matched.items()}
+
+
+def curve(matched: Matched) -> Curve:
+    """The curve of one level."""
+    once = np.ones((1, len(matched.faces)), np.int64)
+    (recall,), (precision,) = curves(matched, once)
+    area = float(average_precisions(matched, once)[0])
+    return Curve(area, recall, precision, int(matched.faces.sum()))

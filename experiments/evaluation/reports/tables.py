@@ -5,7 +5,7 @@ from typing import Any
 
 from experiments.console.markdown import table
 from experiments.evaluation.benchmarks.fddb import FALSE_POSITIVES
-from experiments.evaluation.benchmarks.labelled import SIZE_NAMES
+from experiments.evaluation.benchmarks.labelled_counts import SIZE_NAMES
 from experiments.evaluation.corruptions import CORRUPTIONS
 from experiments.evaluation.lost_faces import REASONS
 from experiments.evaluation.protocols.landmark_error import POINTS
@@ -113,12 +113,47 @@ def benchmark_table(benchmark: str, results: Mapping[str, Mapping[str, Any]]) ->
             texts = ["-" if value is None else format(value, form) for value in found]
             rows.append([title, *texts])
     parts = [f"## {TITLES[benchmark]}", table(["", *results], rows)]
+    parts += difference_parts(benchmark, results)
     notes = {
         f"AP easy, medium and hard are over {values['restricted']}."
         for values in results.values()
         if "restricted" in values
     }
     return "\n\n".join([*parts, *sorted(notes)])
+
+
+def difference_text(one: Mapping[str, Any], form: str) -> str:
+    """A difference and its interval, in the format of the figure itself."""
+    signed = "+" + form.replace("d", ".0f")
+    text = f"{one['difference']:{signed}} ({one['low']:{signed}} to {one['high']:{signed}})"
+    return text if one["shown"] else f"{text}, no difference shown"
+
+
+def difference_parts(benchmark: str, results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What the other columns have over the first, a table and what it is; [] without differences.
+
+    Args:
+        benchmark: a key of `ROWS`.
+        results: as in `benchmark_table`; those compared have "differences".
+    """
+    compared = {
+        name: values["differences"] for name, values in results.items() if "differences" in values
+    }
+    rows = []
+    for title, path, form in ROWS[benchmark]:
+        found = [one["figures"].get(path) for one in compared.values()]
+        if any(found):
+            texts = ["-" if one is None else difference_text(one, form) for one in found]
+            rows.append([title, *texts])
+    if not rows:
+        return []
+    (to,) = {one["to"] for one in compared.values()}
+    (drawings,) = {one["resamples"] for one in compared.values()}
+    caption = (
+        f"Differences to {to}, with intervals of 95% from {drawings:,} drawings of the pictures, "
+        "the same ones for all (paired bootstrap)."
+    )
+    return [table([f"over {to}", *compared], rows), caption]
 
 
 def markdown(results: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:

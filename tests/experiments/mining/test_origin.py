@@ -5,12 +5,15 @@ import json
 import numpy as np
 import pytest
 
+from experiments.mining.config import MineConfig
 from experiments.mining.origin import (
     LOOKED_AT,
     check_is_of,
+    check_samples_are_of,
     differences,
     digest_of_pictures,
     digests_of_weights,
+    origin_of_samples,
     read_origin,
 )
 
@@ -80,3 +83,15 @@ def test_a_broken_file_is_named(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"samples.json is no whole JSON object; accepted is"):
         read_origin(path)
+
+
+def test_samples_of_before_there_were_random_windows_have_none():
+    before, now = (
+        origin_of_samples(MineConfig("d", random_windows=random), "rnet", "train", {}, None, {})
+        for random in (False, True)
+    )
+    told = json.loads(json.dumps(before))
+    old = {name: value for name, value in told.items() if name != "random_windows"}
+    check_samples_are_of("S", old, before)
+    with pytest.raises(ValueError, match="random_windows was False, is True"):
+        check_samples_are_of("S", old, now)

@@ -99,6 +99,16 @@ class TestPictureWindows:
         assert sides.min() < 20
         assert sides.max() > 60
 
+    @pytest.mark.parametrize("stage", ["rnet", "onet"])
+    @pytest.mark.parametrize("exhaustive", [True, False])
+    def test_random_windows_are_chosen_as_those_of_pnet(self, stage, exhaustive):
+        one = picture(0, exhaustive=exhaustive)
+        config = dataclasses.replace(CONFIG, random_windows=True)
+        (none,) = shards.proposals(stage, None, [np.zeros((*SIZE, 3), np.uint8)], config)
+        rng = np.random.default_rng(0)
+        found = picture_windows(stage, one, SIZE, none, config, rng, negatives=config.negatives)
+        np.testing.assert_array_equal(found.windows, choose("pnet", one).windows)
+
     @pytest.mark.parametrize("stage", shards.STAGES)
     def test_where_faces_may_be_unlabelled_there_are_landmark_samples_alone(self, stage):
         one = picture(0, exhaustive=False)
@@ -409,3 +419,10 @@ def test_pnets_samples_are_the_same_from_processes_as_from_one(tmp_path, monkeyp
 def test_settings_out_of_range_are_named(changed, match):
     with pytest.raises(ValueError, match=match):
         dataclasses.replace(CONFIG, **changed)
+
+
+def test_the_bundled_weights_propose_by_their_name():
+    found = shards.load_before(["bundled"], "onet")
+    assert [*found] == ["pnet", "rnet"]
+    expected = load_params(stages=("rnet",))["rnet"]["conv1"]["kernel"]
+    np.testing.assert_array_equal(found["rnet"]["conv1"]["kernel"], expected)

@@ -17,7 +17,7 @@ OTHERS = {
     **{"final_windows": "800:60:4", "init": "bundled", "data_dir": "DATA", "mine_wider": ""},
     **{"mine_celeb": "celeb_a", "log_every": "20", "evaluate_every": "200", "scan_steps": "2"},
     **{"checkpoint_every": "500", "auxiliary_landmarks": "false"},
-    **{"steps": "700", "mine_min_face_size": "20"},
+    **{"steps": "700", "mine_min_face_size": "20", "mine_random_windows": "true"},
 }
 """Texts that differ from the default; of all other fields a number does."""
 

@@ -2,17 +2,14 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from experiments.benchmark import PHOTO
-from experiments.speed.scenes import FACE, scene
+from experiments.speed.scenes import FACE, open_photo, scene
 from mtcnn_jax import DetectConfig, detect, load_params
 
 
 @pytest.fixture(scope="module")
 def photo():
-    with Image.open(PHOTO) as image:
-        return image.convert("RGB")
+    return open_photo()
 
 
 @pytest.mark.parametrize("faces", [0, 1, 5, 12])

@@ -30,6 +30,8 @@ NAN, INF = float("nan"), float("inf")
         ("clip_norm", NAN, "accepted is a number of 0 or more"),
         ("ohem_ratio", 0.0, "accepted is above 0, at most 1"),
         ("ohem_ratio", 1.1, "accepted is above 0, at most 1"),
+        ("landmark_weight", -0.5, "accepted is 0 or more"),
+        ("landmark_weight", INF, "accepted is 0 or more"),
         ("dropout", 1.0, "accepted is 0 or more, below 1"),
         ("ema_decay", 1.0, "accepted is 0 or more, below 1"),
         ("ema_decay", NAN, "accepted is 0 or more, below 1"),

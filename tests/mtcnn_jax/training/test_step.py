@@ -77,6 +77,15 @@ class TestObjective:
         assert float(metrics["accuracy"]) == pytest.approx(np.mean(said == (kinds[chosen] == 1)))
         assert float(metrics["recall"]) == pytest.approx(np.mean(said[kinds[chosen] == 1]))
 
+    def test_landmarks_count_as_much_as_the_recipe_says(self):
+        arguments = heads_and_targets()
+        (none, metrics), (half, _), (all_of_it, _) = (
+            training.objective(Recipe("onet", 1000, landmark_weight=weight), *arguments)
+            for weight in (0.0, 0.5, 1.0)
+        )
+        assert float(all_of_it - none) == pytest.approx(float(metrics["landmarks"]), rel=1e-5)
+        assert float(half - none) == pytest.approx(float(metrics["landmarks"]) / 2, rel=1e-5)
+
     def test_a_task_sends_gradient_to_its_kinds_only(self):
         heads, kinds, boxes, landmarks = heads_and_targets()
         recipe = Recipe("onet", 1000, ohem_ratio=1.0)

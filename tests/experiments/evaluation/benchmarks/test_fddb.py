@@ -101,11 +101,12 @@ class TestMatching:
         half = protocol.rectangle(0, 0, 9, 4, size=SIZE)  # IoU 0.5 with it: not above.
         most = protocol.rectangle(0, 0, 9, 7, size=SIZE)  # 0.8.
         far = protocol.rectangle(50, 50, 9, 9, size=SIZE)
-        roc = protocol.roc(
+        changes = protocol.match_pictures(
             {"a": [square], "b": [square, far], "c": []},
             {"a": [half, most], "b": [far], "c": [far]},
             {"a": np.array([0.9, 0.4]), "b": np.array([0.7]), "c": np.array([0.9])},
         )
+        roc = protocol.roc(changes)
         assert roc.thresholds.tolist() == [0.4, 0.7, 0.9, np.inf]
         np.testing.assert_allclose(roc.discrete, np.array([2, 1, 0, 0]) / 3)
         np.testing.assert_allclose(roc.continuous, np.array([1.8, 1.5, 0.5, 0]) / 3)
@@ -113,7 +114,7 @@ class TestMatching:
 
     def test_missing_detections(self):
         with pytest.raises(ValueError, match="lack 1 pictures, the first a"):
-            protocol.roc({"a": []}, {}, {})
+            protocol.match_pictures({"a": []}, {}, {})
 
 
 class TestKnownAnswer:

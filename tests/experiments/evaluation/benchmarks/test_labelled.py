@@ -10,9 +10,11 @@ import mtcnn_jax as mj
 from data.datasets import labelled
 from experiments.evaluation import coco_results, lost_faces
 from experiments.evaluation.benchmarks import labelled as benchmark
+from experiments.evaluation.benchmarks import labelled_counts
 from experiments.evaluation.protocols.average_precision import Example
 from experiments.evaluation.settings import Settings
 from tests import archives
+from tests.experiments.evaluation import once
 
 POINTS = [12, 20, 2, 18, 20, 2, 15, 24, 1, 12, 28, 2, 18, 28, 2]
 COCO = {
@@ -114,7 +116,7 @@ class TestScore:
         assert sizes["160 and more"] == {"faces": 0, "recall": None}
 
     def test_missed_and_false(self):
-        missed, false = benchmark.missed_and_false(self.examples)
+        missed, false = labelled_counts.missed_and_false(self.examples)
         assert [one.tolist() for one in missed] == [[2], []]
         assert [one.tolist() for one in false] == [[1], [0]]
 
@@ -145,7 +147,9 @@ class TestRun:
         ]  # fmt: skip
         monkeypatch.setattr(benchmark, "detect_pictures", lambda *_, **__: found)
         monkeypatch.setattr(lost_faces, "reasons", lambda *_: [[], ["rnet"]])
-        values = benchmark.run(settings, "w", {}).values
+        result = benchmark.run(settings, "w", {})
+        values = result.values
+        once.check(result, "labelled", alone={"seconds_per_picture"})
         assert values["recall"] == 0.5 and values["false_positives_per_picture"] == 0.5
         assert values["lost"] == {"pnet": 0, "rnet": 1, "onet": 0, "nms": 0}
         # All five points 3 pixels off, eyes 6 apart; the other face lacks a point.

@@ -8,6 +8,7 @@ from data.datasets import aflw
 from data.records import Picture
 from experiments.evaluation.benchmarks import landmarks as benchmarks
 from experiments.evaluation.settings import Settings
+from tests.experiments.evaluation import once
 
 FACE = np.array([[10, 10], [30, 10], [20, 20], [12, 30], [28, 30]], np.float32)
 BOX = np.array([5, 0, 35, 40], np.float32)
@@ -58,7 +59,9 @@ def test_celeb_a(settings, tmp_path, monkeypatch):
     )
     (tmp_path / "people.txt").write_text("3.jpg 8\n4.jpg 8\n5.jpg 9\n1.jpg 1\n2.jpg 2\n")
     identified = Settings("d", str(tmp_path), identities=str(tmp_path / "people.txt"))
-    values = benchmarks.run_celeb_a(identified, "w", {}).values
+    result = benchmarks.run_celeb_a(identified, "w", {})
+    values = result.values
+    once.check(result, "celeb_a", alone={"validation/left_out", "test/left_out"})
     assert values["validation"]["mean"] == pytest.approx(0.1)
     assert values["validation"]["missed"] == 0.5
     assert values["test"]["mean"] == pytest.approx(0.15)
@@ -80,6 +83,7 @@ def test_aflw_with_several_faces_and_hidden_points(settings, monkeypatch, tmp_pa
     monkeypatch.setattr(aflw, "Pictures", lambda folder: pictures)
     detector(monkeypatch, {"aflw": [found((1, 0)), found((0, 2))]})
     result = benchmarks.run_aflw(settings, "w", {})
+    once.check(result, "aflw", alone={"left_out"})
     assert result.values["faces"] == 3 and result.values["left_out"] == 2
     assert result.values["mean"] == pytest.approx((0.05 + 0.1) / 2)
     assert result.values["missed"] == pytest.approx(1 / 3)
@@ -114,9 +118,8 @@ def test_wrong_predictions_are_named(tmp_path, rows, message):
 
 
 def test_people_that_are_not_known(tmp_path):
-    errors = benchmarks.landmark_error.measure(FACE[None].astype(float), [FACE])
     with pytest.raises(ValueError, match="lacks 1 pictures, the first is a.jpg"):
-        benchmarks.by_person(["a.jpg"], errors, {})
+        benchmarks.by_person(["a.jpg"], {})
     (tmp_path / "people.txt").write_text("a.jpg 1\nb.jpg\n")
     with pytest.raises(ValueError, match="people.txt, line 2: 'b.jpg'; accepted"):
         benchmarks.run_celeb_a(Settings("d", "o", identities=str(tmp_path / "people.txt")), "w", {})

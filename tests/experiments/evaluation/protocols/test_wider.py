@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from experiments.evaluation.protocols import wider, wider_predictions
-from experiments.evaluation.protocols.wider import Truth
+from experiments.evaluation.protocols import wider, wider_predictions, wider_truth
+from experiments.evaluation.protocols.wider_truth import Truth
 
 
 def plain_overlap(a, b):
@@ -64,7 +64,7 @@ def random_set(rng, pictures=6):
 def test_known_answer(shared):
     folder = shared / "reference" / "wider_face_eval"
     expected = json.loads((folder / "expected_ap.json").read_text())
-    truth = wider.read_truth(folder)
+    truth = wider_truth.read_truth(folder)
     predictions = wider_predictions.read_predictions(folder / "predictions.zip", truth)
     curves = wider.evaluate(predictions, truth)
     for level in wider.LEVELS:
@@ -160,7 +160,7 @@ def write_mat(folder, *, faces=SMALL, kept=(1, 3), drop=()):
 
 def test_reads_the_official_files(tmp_path):
     write_mat(tmp_path)
-    truth = wider.read_truth(tmp_path)
+    truth = wider_truth.read_truth(tmp_path)
     assert list(truth) == ["0--Parade/0_Parade_a_1", "0--Parade/0_Parade_b_2"]
     first, second = truth.values()
     np.testing.assert_array_equal(first.boxes[1], [5, 6, 7, 8])
@@ -170,13 +170,13 @@ def test_reads_the_official_files(tmp_path):
 
 def test_official_files_that_are_missing_broken_or_do_not_fit(tmp_path):
     with pytest.raises(FileNotFoundError, match="wider_face_val.mat"):
-        wider.read_truth(tmp_path)
+        wider_truth.read_truth(tmp_path)
     write_mat(tmp_path, kept=(1, 4))
     with pytest.raises(ValueError, match="wider_easy_val.mat: its faces of 0--Parade/0_Parade_a_1"):
-        wider.read_truth(tmp_path)
+        wider_truth.read_truth(tmp_path)
     write_mat(tmp_path, drop=("file_list",))
     with pytest.raises(ValueError, match="lacks file_list"):
-        wider.read_truth(tmp_path)
+        wider_truth.read_truth(tmp_path)
     (tmp_path / "wider_face_val.mat").write_bytes(b"no mat")
     with pytest.raises(ValueError, match="cannot be read"):
-        wider.read_truth(tmp_path)
+        wider_truth.read_truth(tmp_path)
