@@ -65,7 +65,7 @@ def _scan(
     for number, level in enumerate(levels):
         pixels = normalize(pyramid.resample(chain, size, level))
         scores = _apply("net12", params, pixels[None])[0][every].ravel()
-        boxes = pyramid.cell_windows(level)[every].reshape(-1, 4)
+        boxes = pyramid.cell_windows(level)[every].reshape(-1, 4) / np.float32(level.scale)
         valid = pyramid.cell_valid(level, size)[every].ravel()
         groups = jnp.full(scores.shape, number, jnp.int32)
         found.append(Found(jnp.asarray(boxes), scores, groups, valid & (scores > threshold)))
