@@ -86,6 +86,8 @@ def look(
 ) -> jax.Array:
     """R-Net's or, where `final`, O-Net's outputs for the first `count` of `squares` [n, 4].
 
+    Without parameters of O-Net they are R-Net's.
+
     Returns:
         float32 [n, 16]: logits, offsets and, of O-Net, points.
     """
@@ -119,7 +121,7 @@ def look(
         crops = cut(
             pixels, table.mips, table.depth, table.size, windows, crop_size=SIDE, normalized=True
         )
-        found = jax.lax.cond(final, onet, rnet, crops)
+        found = jax.lax.cond(final, onet, rnet, crops) if "onet" in params else rnet(crops)
         return jax.lax.dynamic_update_slice_in_dim(outputs, found, number * step, 0)
 
     blank = jnp.zeros((total + CHUNK, 16), jnp.float32)
@@ -228,7 +230,9 @@ def judged(
     used = jnp.minimum(used, room)
     state = rows, numbers < used, used, over, left, jnp.zeros(2, jnp.int32)
     rounds = {"pnet": 0, "rnet": 1, "onet": 2}[until]
-    rows, keep, used, over, left, counts = jax.lax.fori_loop(jnp.int32(0), rounds, play, state)
+    if rounds:
+        state = jax.lax.fori_loop(jnp.int32(0), rounds, play, state)
+    rows, keep, used, over, left, counts = state
     count = keep.sum(dtype=jnp.int32)
     if until != "onet":
         kept = keep & (jnp.cumsum(keep, dtype=jnp.int32) <= capacities[rounds])

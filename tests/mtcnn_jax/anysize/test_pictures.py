@@ -15,6 +15,7 @@ from mtcnn_jax.cascade.boxes import iou
 from mtcnn_jax.runtime import compiled, pictures, programs
 
 CONFIG = mj.DetectConfig()
+STAGES = {"pnet": 1, "rnet": 2, "onet": 3}
 
 
 def plain(params, picture, config):
@@ -47,8 +48,9 @@ def test_and_so_are_the_windows_of_each_stage(params, street):
     size = np.array(picture.shape[:2], np.int32)
     run = jax.jit(stages.run_stages)
     left, *_ = jax.device_get(run(params, picture, size, CONFIG))
-    for until in ("pnet", "onet"):
-        found = mj.detect_stages(params, [picture], until=until)[0]
+    for until in STAGES:
+        asked = {name: params[name] for name in ["pnet", "rnet", "onet"][: STAGES[until]]}
+        found = mj.detect_stages(asked, [picture], until=until)[0]
         assert list(found) == ["pnet", "rnet", "onet"][: len(found)] and until in found
         for name, rows in found.items():
             wanted = left[name]
