@@ -8,9 +8,11 @@ import jax.numpy as jnp
 from mtcnn_jax.anysize import workspace
 from mtcnn_jax.anysize.judge import Faces, judged
 from mtcnn_jax.anysize.layout import Table
-from mtcnn_jax.anysize.scan import Work, scanned
+from mtcnn_jax.anysize.scan import SCORE, Work, scanned
 from mtcnn_jax.cascade.boxes import clip_boxes
+from mtcnn_jax.cascade.stages import Detections
 from mtcnn_jax.config import DetectConfig
+from mtcnn_jax.networks.forward import as_float32
 
 Params = Any
 
@@ -30,7 +32,7 @@ def looked(
     """Looks at a picture whose last numbers are `chunk`, through one of its tables.
 
     Args:
-        params: of the networks up to `until`, of any float dtype; computed with as float32.
+        params: of the networks up to that stage, of any float dtype; computed with as float32.
         work: memory with the picture's other numbers in it.
         chunk: uint8 [workspace.CHUNK], the last ones of the picture.
         at: int32 [], where they go.
@@ -44,21 +46,18 @@ def looked(
         The memory, the counts and, after the last table, what `faces` or `stages` gives. Where
         windows went over the first capacity and there are retries, that is of no window.
     """
-    params = _as_float32(params)
+    params = as_float32(params)
     total = 3 * table.size[0] * table.size[1]
     mips = workspace.halved(workspace.loaded(work.mips, chunk, at, total), table)
     work = work._replace(mips=mips)
     work, counts = scanned(params["pnet"], work, table, counts, config.thresholds[0])
-    first = config.capacities[0]
-    if not config.retries:
-        return (
-            work,
-            counts,
-            _result(params, work, table, jnp.where(last, counts, 0), config, wanted),
-        )
-    few = work._replace(store=work.store[:first])
-    fits = last & (counts[1] <= first)
-    return work, counts, _result(params, few, table, jnp.where(fits, counts, 0), config, wanted)
+    judges, seen = last, work
+    if config.retries:
+        first = config.capacities[0]
+        judges &= counts[1] <= first
+        seen = work._replace(store=work.store[:first])
+    found = _result(params, seen, table, jnp.where(judges, counts, 0), config, wanted)
+    return work, counts, found
 
 
 def judged_again(
@@ -71,12 +70,7 @@ def judged_again(
     wanted: str = "faces",
 ) -> Any:
     """The result of `looked` at larger capacities, from what P-Net found before."""
-    return _result(_as_float32(params), work, table, counts, config, wanted)
-
-
-def _as_float32(params: Params) -> Params:
-    # Of half or double precision they would not fit the pixels.
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), params)
+    return _result(as_float32(params), work, table, counts, config, wanted)
 
 
 def _result(
@@ -87,13 +81,11 @@ def _result(
     return faces(found, table.size) if wanted == "faces" else stages(found)
 
 
-def faces(found: Faces, size: jax.Array) -> jax.Array:
-    """float32 [n + 1, 16]: faces as `runtime.compiled.detector` gives them, overflow last."""
+def faces(found: Faces, size: jax.Array) -> Detections:
+    """What `cascade.stages.detect_padded` gives; what follows the valid ones means nothing."""
     valid = jnp.arange(len(found.windows), dtype=jnp.int32) < found.count
     boxes = clip_boxes(found.windows[:, :4], size)
-    columns = [boxes, found.windows[:, 4:5], valid[:, None], found.landmarks.reshape(-1, 10)]
-    rows = jnp.concatenate(columns, axis=1)
-    return jnp.concatenate([rows, jnp.pad(found.overflow, (0, 13)).astype(jnp.float32)[None]])
+    return Detections(boxes, found.windows[:, SCORE], found.landmarks, valid, found.overflow)
 
 
 def stages(found: Faces) -> tuple:

@@ -25,8 +25,9 @@ RUN = 2 * WIDE + TAPS
 LATER = 4
 """Rows of cells that P-Net's rolling form is behind."""
 
-PIXEL_ROWS = STRIDE * (PAGE + LATER + MARGIN) + BLOCK + 64
-CELL_ROWS = PAGE + LATER + BLOCK // STRIDE
+CELL_ROWS = PAGE + LATER
+PIXEL_ROWS = STRIDE * (PAGE + MARGIN) + BLOCK
+"""Of a page; a block may reach over the end of what lies there."""
 
 
 def taps(

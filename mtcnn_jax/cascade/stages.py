@@ -21,7 +21,7 @@ from mtcnn_jax.cascade.voting import vote
 from mtcnn_jax.cascade.windows import Windows, calibrated, compacted, keep_best, look_at, take
 from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.networks.backends import backend_of
-from mtcnn_jax.networks.forward import forward
+from mtcnn_jax.networks.forward import as_float32, forward
 from mtcnn_jax.networks.layers import INPUT_SIZE, STRIDE
 
 Params = Any
@@ -245,8 +245,7 @@ def run_stages(
         The windows that each stage leaves (squares after "pnet" and "rnet", faces after "onet"),
         the faces' landmarks [n, 5, 2] (None before "onet"), and the overflow int32 [3].
     """
-    # Of half or double precision they would not fit the pixels.
-    params = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), params)
+    params = as_float32(params)
     shape = canvas.shape[:2]
     count = crops.mip_count(shape, INPUT_SIZE["rnet"])
     levels = pyramid.plan(

@@ -3,9 +3,15 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from mtcnn_jax.networks import cpu, gpu
 from mtcnn_jax.networks.backends import backend_of
+
+
+def as_float32(params: Any) -> Any:
+    """Parameters of any float dtype as float32: of half or double they would not fit the pixels."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), params)
 
 
 def forward(stage: str, params: Any, x: jax.Array, *, backend: str) -> tuple[jax.Array, ...]:
