@@ -97,7 +97,7 @@ def _cut(
     if (high <= 0).any() or (low >= extent).any():
         return None
     # Of larger faces pixels are joined first, so that few are left to look at, as in decision 0008.
-    joined = int(min(max(1, scale // 2), extent.max()))
+    joined = int(min(max(1, np.ceil(scale / LARGEST)), extent.max()))
     reach = scale + joined
     first = np.clip(np.floor(low - reach), 0, extent - 1).astype(int)
     last = np.clip(np.ceil(high + reach), first + 1, extent).astype(int)

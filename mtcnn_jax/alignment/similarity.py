@@ -51,9 +51,9 @@ def similarity(
     of the first one. For a program that counts from its centre, such as `cv2.warpAffine`, add
     `matrix[..., :2] @ (0.5, 0.5) - 0.5` to the last column.
 
-    Under `jit` and `vmap` nothing can be refused: points without a fit are moved with their mean
-    onto the template's, neither scaled nor turned, and NaN counts as 0. Points from the
-    person's left, mirrored, get the turn that fits them best; give them as
+    Under `jit`, `vmap` and `grad` nothing is refused: points without a fit are moved with their
+    mean onto the template's, neither scaled nor turned, and NaN counts as 0. Points in the order of
+    the person's left are mirrored, and get the turn that fits them best; give them as
     `points[..., [1, 0, 2, 4, 3], :]`.
 
     Args:
@@ -88,8 +88,11 @@ def similarity(
             f"points has the shape {list(points.shape)}; accepted for the template {template!r} is "
             f"{'landmarks [..., 5, 2]' if template == 'arcface' else 'boxes [..., 4]'}"
         )
-    solved, fits = solve(points, crop_shape(size), template, check_margin(margin))
-    if not isinstance(fits, jax.core.Tracer):
+    shape, margin = crop_shape(size), check_margin(margin)
+    # One by one, JAX would compile each of the operations by itself.
+    way = _compiled if isinstance(points, jax.Array) else solve
+    solved, fits = way(points, shape, template, margin)
+    if not isinstance(points, jax.core.Tracer):
         check_fits(points, fits, "points", template)
     return solved
 
@@ -136,6 +139,9 @@ def solve(
     forth = _turned(xp, a, b, centre, middle)
     back = _turned(xp, a / power, -b / power, middle, centre)
     return Similarity(forth, back), fits & finite
+
+
+_compiled = jax.jit(solve, static_argnums=(1, 2, 3))
 
 
 def _least_squares(

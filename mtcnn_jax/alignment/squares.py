@@ -57,15 +57,14 @@ def taps(
         less where what is outside is black.
     """
     xp = centres.__array_namespace__()
-    start = centres - side / 2
-    stop, first = start + side, xp.floor(start)
-    last = xp.ceil(xp.asarray(extent)) - 1
+    start, stop = centres - side / 2, centres + side / 2
+    first, last = xp.floor(start), xp.ceil(xp.asarray(extent)) - 1
+    if outside == "black":
+        start, stop = xp.maximum(start, 0), xp.minimum(stop, extent)
     found = []
     for tap in range(count):
         index = first + tap
         share = xp.minimum(stop, index + 1) - xp.maximum(start, index)
         share = xp.maximum(share, 0) / side
-        if outside == "black":
-            share = share * xp.clip(extent - index, 0, 1) * (index >= 0)
         found.append((xp.clip(index, 0, last).astype(np.int32), share))
     return found
