@@ -77,8 +77,8 @@ def similarity(
         >>> import mtcnn_jax as mj
         >>> eyes, nose, mouth = [[120, 90], [190, 90]], [[155, 130]], [[127, 171], [183, 171]]
         >>> fit = mj.similarity(np.array(eyes + nose + mouth, np.float32))
-        >>> (fit.matrix @ np.array([155, 130, 1])).round(1)  # The nose, in the crop.
-        array([56.5, 72. ], dtype=float32)
+        >>> (fit.matrix @ np.array([155, 130, 1])).round(1).tolist()  # The nose, in the crop.
+        [56.5, 72.2]
     """
     check_template(template)
     points = as_floats(points)
