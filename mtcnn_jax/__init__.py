@@ -3,12 +3,14 @@
     import mtcnn_jax as mj
 
     faces = mj.detect(mj.load_params(), "photo.jpg")
+    crops = mj.align("photo.jpg", faces)
 
 In reading order:
 
 config: how to look for faces.
 faces: what detection gives.
 detect: any picture in, faces out; images reads it, draw draws what was found.
+alignment: faces turned upright and cut out, or made unrecognisable.
 cascade: the pure function below, stage by stage.
 anysize: the same as one program for pictures of any size.
 networks: P-Net, R-Net and O-Net.
@@ -22,6 +24,10 @@ commandline: the command `mtcnn-jax`; __main__ runs it.
 from typing import TYPE_CHECKING, Any
 
 from mtcnn_jax import runtime
+from mtcnn_jax.alignment.align import align
+from mtcnn_jax.alignment.blur import blur_faces
+from mtcnn_jax.alignment.padded import align_padded
+from mtcnn_jax.alignment.similarity import Similarity, similarity
 from mtcnn_jax.cascade.stages import Detections, detect_padded
 from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.detect import detect, detect_batch, detect_stages
@@ -45,6 +51,10 @@ __all__ = [
     "ONet",
     "PNet",
     "RNet",
+    "Similarity",
+    "align",
+    "align_padded",
+    "blur_faces",
     "compiler_options",
     "detect",
     "detect_batch",
@@ -55,6 +65,7 @@ __all__ = [
     "read_image",
     "runtime",
     "save_params",
+    "similarity",
     "warmup",
 ]
 
