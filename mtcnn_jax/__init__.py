@@ -9,6 +9,7 @@ In reading order:
 config: how to look for faces.
 faces: what detection gives.
 detect: any picture in, faces out; images reads it, draw draws what was found.
+stream: the same for many, as they come.
 cascade: the pure function below, stage by stage.
 anysize: the same as one program for pictures of any size.
 networks: P-Net, R-Net and O-Net.
@@ -24,11 +25,12 @@ from typing import TYPE_CHECKING, Any
 from mtcnn_jax import runtime
 from mtcnn_jax.cascade.stages import Detections, detect_padded
 from mtcnn_jax.config import DetectConfig
-from mtcnn_jax.detect import detect, detect_batch, detect_stages
+from mtcnn_jax.detect import detect, detect_stages
 from mtcnn_jax.draw import draw_faces
 from mtcnn_jax.faces import Face, Faces
 from mtcnn_jax.images import read_image
 from mtcnn_jax.runtime.compiled import compiler_options
+from mtcnn_jax.stream import detect_batch, detect_stream
 from mtcnn_jax.warmup import warmup
 from mtcnn_jax.weights.params import load_params, save_params
 
@@ -50,6 +52,7 @@ __all__ = [
     "detect_batch",
     "detect_padded",
     "detect_stages",
+    "detect_stream",
     "draw_faces",
     "load_params",
     "read_image",
