@@ -99,11 +99,14 @@ def detect_batch(
     return list(detect_stream(params, images, config, batch_size=batch_size))
 
 
+def default_ahead(batch_size: int) -> int:
+    """How many pictures to read ahead where nothing else is asked for."""
+    on_cpu = jax.default_backend() == "cpu"
+    return 2 * batch_size if on_cpu else max(2 * batch_size, os.cpu_count() or 1)
+
+
 def _checked_ahead(ahead: Any, batch_size: int) -> int:
-    if ahead is None:
-        on_cpu = jax.default_backend() == "cpu"
-        return 2 * batch_size if on_cpu else max(2 * batch_size, os.cpu_count() or 1)
-    number = plain_number(ahead)
+    number = default_ahead(batch_size) if ahead is None else plain_number(ahead)
     if not is_whole(number, least=1):
         raise ValueError(f"ahead is {ahead!r}; accepted are whole numbers from 1 up")
     return number

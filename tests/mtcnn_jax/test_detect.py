@@ -334,8 +334,8 @@ def test_a_batch_of_large_pictures_is_smaller(monkeypatch):
 
     images = [np.zeros((side, side, 3), np.uint8) for side in (9, 300, 300, 300, 300, 600)]
     assert len(list(run_many(None, many, {}, images, QUICK, 4))) == 6
-    # The third of 300 pixels fills a batch; the other pictures go at the end.
-    assert seen == [(3, 320, 320), (4, 160, 160), (3, 320, 320), (1, 768, 1024)]
+    # The third of 300 pixels and the one of 600 fill batches; the others go at the end.
+    assert seen == [(3, 320, 320), (1, 768, 1024), (4, 160, 160), (3, 320, 320)]
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 2**16 + 1), (200_000, 1)])
