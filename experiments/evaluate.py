@@ -8,8 +8,8 @@ r"""Evaluates weights, or predictions made elsewhere, as the papers do.
     celeb_a     celeb_a_wild prepared in --data_dir      a list of landmarks as CelebA's, of --split
     aflw        --aflw_dir with aflw.sqlite              the same, of AFLW's pictures
     fddb        --fddb_dir with the ellipses; pictures   FDDB's text, rectangles or ellipses
-    labelled    --data_dir and --annotations, or WIDER   WIDER FACE's text files, or COCO's results
-                FACE as prepared
+    labelled    --data_dir and --annotations, a file or  WIDER FACE's text files, or COCO's results
+                a prepared set; else WIDER FACE
     robustness  as labelled                              none
 
 "all" is the first three. No --data_dir is needed where nothing in it is read: by fddb and aflw with
@@ -187,7 +187,7 @@ def define_flags() -> None:
     for name in OWN_FOLDERS:
         text(name, "", f"Folder of {FOLDERS[name]}; --data_dir if not given.")
     text("curves_dir", "", "Folder with published FDDB curves, to compare with.")
-    text("annotations", "", "Labels of the pictures in --data_dir, a .txt or .json file.")
+    text("annotations", "", "Labels of --data_dir's pictures, a file, or the name of a set.")
     text("identities", "", "CelebA's identity_CelebA.txt, for errors by person.")
     for name in NUMBERS:
         flags.DEFINE_float(name, getattr(default, name), f"See Settings.{name}.")

@@ -1,4 +1,4 @@
-"""Any labelled folder of pictures: boxes in WIDER FACE's text format, or COCO's JSON."""
+"""Any labelled folder of pictures: WIDER FACE's or RetinaFace's text, or COCO's JSON."""
 
 import json
 import os
@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from data.archives import ArchiveError, check_name, inside, shown
+from data.archives import ArchiveError, PictureError, check_name, inside, shown
 from data.checks import INSIDE, as_text, check_turn, share_inside
+from data.datasets.retinaface import is_retinaface, parse_points
 from data.datasets.wider_face import ATTRIBUTES, parse_annotations
 from data.lines import FARTHEST, read_text
 from data.records import Picture
@@ -25,6 +26,7 @@ class Labels(NamedTuple):
     Attributes:
         place: the file and line (or entry) that name the picture.
         size: height and width that the labels say the picture has; None where they do not.
+        places: the file and line (or entry) of each face.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Labels(NamedTuple):
     landmarks: np.ndarray
     place: str
     size: tuple[int, int] | None = None
+    places: tuple[str, ...] = ()
 
     def picture(self, encoded: bytes = b"") -> Picture:
         """The labels with the bytes of their picture's file."""
@@ -40,7 +43,7 @@ class Labels(NamedTuple):
 
 
 def read_labels(path: str | os.PathLike) -> list[Labels]:
-    """Reads labels, of WIDER FACE's format from a .txt file and COCO's from a .json file.
+    """Reads labels, of WIDER FACE's or RetinaFace's format from a .txt file, COCO's from a .json.
 
     COCO's crowds are ignored boxes; its key points are read where there are five for each face, in
     the order of `mtcnn_jax.cascade.boxes`.
@@ -53,9 +56,12 @@ def read_labels(path: str | os.PathLike) -> list[Labels]:
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}; accepted is a .txt or .json of labels")
     if path.suffix.lower() not in (".json", ".txt"):
-        raise ArchiveError(f"{path}; accepted are .txt (WIDER FACE) and .json (COCO)")
+        raise ArchiveError(f"{path}; accepted are .txt (WIDER FACE, RetinaFace) and .json (COCO)")
     text = read_text(path)
-    labels = _coco(path, text) if path.suffix.lower() == ".json" else _wider(path, text)
+    if path.suffix.lower() == ".json":
+        labels = _coco(path, text)
+    else:
+        labels = (_retinaface if is_retinaface(text) else _wider)(path, text)
     places: dict[str, str] = {}
     for one in labels:
         if one.name in places:
@@ -69,8 +75,23 @@ def _wider(path: pathlib.Path, text: str) -> list[Labels]:
     for one in parse_annotations(str(path), text):
         ignored = (one.attributes[:, _INVALID] == 1) | _without_area(one.boxes)
         unknown = np.full((len(one.boxes), 5, 2), np.nan, np.float32)
-        labels.append(Labels(one.name, one.boxes, ignored, unknown, one.place))
+        labels.append(Labels(one.name, one.boxes, ignored, unknown, one.place, None, one.places))
     return labels
+
+
+def _retinaface(path: pathlib.Path, text: str) -> list[Labels]:
+    return [
+        Labels(
+            one.name,
+            one.boxes,
+            _without_area(one.boxes),
+            one.landmarks,
+            one.place,
+            None,
+            one.places,
+        )
+        for one in parse_points(str(path), text)
+    ]
 
 
 def _without_area(boxes: np.ndarray) -> np.ndarray:
@@ -104,14 +125,15 @@ def _coco(path: pathlib.Path, text: str) -> list[Labels]:
         image, face = _coco_face(entry, place)
         if not isinstance(image, Hashable) or image not in faces:
             raise ArchiveError(f"{place}: no image has the id {image!r}")
-        faces[image].append(face)
+        faces[image].append((*face, place))
     labels = []
     for image, (name, place, size) in images.items():
-        boxes = np.array([box for box, _, _ in faces[image]], np.float32).reshape(-1, 4)
-        crowds = np.array([crowd for _, crowd, _ in faces[image]], bool)
-        points = np.array([points for _, _, points in faces[image]], np.float32).reshape(-1, 5, 2)
-        ignored = crowds | _without_area(boxes)
-        labels.append(Labels(name, boxes, ignored, points, place, size))
+        columns = zip(*faces[image], strict=True) if faces[image] else ((), (), (), ())
+        boxes, crowds, points, places = columns
+        boxes = np.array(boxes, np.float32).reshape(-1, 4)
+        points = np.array(points, np.float32).reshape(-1, 5, 2)
+        ignored = np.array(crowds, bool) | _without_area(boxes)
+        labels.append(Labels(name, boxes, ignored, points, place, size, tuple(places)))
     return labels
 
 
@@ -147,26 +169,35 @@ def _coco_face(entry: Any, place: str) -> tuple[Any, tuple[list[float], bool, np
     return image, ([x, y, x + width, y + height], ignored, five)
 
 
-def check_shape(one: Labels, shape: Shape) -> None:
-    """Makes sure that labels are on their picture as it is shown.
+def check_size(one: Labels, shape: Shape) -> None:
+    """Makes sure that labels are on their picture as it is shown, as far as that can be told.
 
     Sizes that the labels give have to be the picture's. Without them EXIF data that lays the
-    picture on its side may show by the boxes. A box that counts has to lie in the picture with a
-    tenth of its area.
+    picture on its side may show by the boxes.
 
     Raises:
-        ArchiveError: naming the line (or entry) of the picture.
+        PictureError: naming the line (or entry) of the picture.
     """
     if one.size not in (None, shape.shown):
         turned = shape.stored != shape.shown and one.size == shape.stored
         why = ", as it is stored; its EXIF data turns it to" if turned else "; the file has"
-        raise ArchiveError(
+        raise PictureError(
             f"{one.place}: {one.name} has {as_text(one.size)}{why} {as_text(shape.shown)}; "
             "accepted are labels on the picture as it is shown, or a picture without EXIF data"
         )
-    counted = one.boxes[~one.ignored]
     if one.size is None:
-        check_turn(counted, shape, f"the boxes of {one.name}, which {one.place} names,")
+        about = f"the boxes of {one.name}, which {one.place} names,"
+        check_turn(one.boxes[~one.ignored], shape, about)
+
+
+def check_shape(one: Labels, shape: Shape) -> None:
+    """`check_size`, and that a box that counts lies in the picture with a tenth of its area.
+
+    Raises:
+        ArchiveError: naming the line (or entry) of the picture.
+    """
+    check_size(one, shape)
+    counted = one.boxes[~one.ignored]
     far = share_inside(counted, shape.shown) < INSIDE
     if far.any():
         raise ArchiveError(

@@ -18,6 +18,7 @@ scratch, at a third of the rates.
 
 import dataclasses
 
+from experiments.mining.config import MineConfig
 from experiments.training.cascade import CascadeConfig
 from experiments.training.config import TrainConfig
 from experiments.training.settings import default_run
@@ -34,14 +35,15 @@ def _run(stage: str, steps: int, learning_rate: float, face_iou: float) -> Train
         auxiliary_landmarks=False,
         ema_decay=0.999,
     )
-    return dataclasses.replace(run, init="bundled", ratio=(3.0, 2.0, 2.0, 0.0))
+    return dataclasses.replace(run, init="bundled", ratio=(3.0, 2.0, 2.0, 4.0))
 
 
 def config() -> CascadeConfig:
     """The recipe."""
     return CascadeConfig(
-        pnet=_run("pnet", 4_000, 0.003, 0.65),
-        rnet=_run("rnet", 2_000, 0.003, 0.65),
-        onet=_run("onet", 2_000, 0.001, 0.5),
+        pnet=_run("pnet", 3_000, 0.003, 0.65),
+        rnet=_run("rnet", 1_000, 0.003, 0.65),
+        onet=_run("onet", 500, 0.001, 0.5),
+        mining=MineConfig("", wider="folder", celeb=""),
         windows_per_picture=(800.0, 60.0),
     )

@@ -10,6 +10,8 @@ import numpy as np
 from absl import logging
 
 from data import records
+from data.records import known_points
+from data.samples import LANDMARK
 from experiments.mining.calibration import calibrate
 from experiments.mining.config import MineConfig
 from experiments.mining.origin import (
@@ -104,6 +106,25 @@ def calibrated(
     return path
 
 
+def with_landmarks_there_are(recipe: CascadeConfig) -> CascadeConfig:
+    """The recipe, without landmark samples if its data sets have no face with five points.
+
+    A set of landmarks (`MineConfig.celeb`) is taken to have some.
+    """
+    mining = recipe.mining
+    wanted = any(recipe.of(stage).ratio[LANDMARK] for stage in STAGES)
+    if mining.celeb or not mining.wider or not wanted:
+        return recipe
+    pictures = records.read_pictures(mining.wider, split="train", data_dir=mining.data_dir)
+    if any(known_points(picture).any() for picture in pictures):
+        return recipe
+    fresh = "" if recipe.onet.init else ", which then mean nothing: O-Net starts from no weights"
+    logging.warning(
+        "no face of %s has five points: no landmarks are trained%s", mining.wider, fresh
+    )
+    return recipe.without_landmarks()
+
+
 class Training:
     """The cascade while it is trained: what is known of it, stage by stage.
 
@@ -196,6 +217,7 @@ def train_all(
         FileNotFoundError: if a data set is not prepared.
         ValueError: if the folder holds runs with other settings; before anything is done.
     """
+    recipe = with_landmarks_there_are(recipe)
     plan = plan_rounds(recipe, workdir, samples)
     proposers = plan_proposing(recipe, workdir, samples)
     for config in (*sum(plan, []), *proposers):
