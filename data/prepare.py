@@ -27,7 +27,7 @@ from data.datasets.celeb_a import CelebAAligned, CelebAWild
 from data.datasets.folder import Folder, OwnFolder, read_folder
 from data.datasets.wider_face import WiderFaceArchives
 from data.inspection.findings import inspect, summary
-from data.inspection.sheet import save_sheet
+from data.inspection.sheet import check_ending, save_sheet
 from data.records import READER_ERRORS, damaged
 
 BUILDERS = {
@@ -136,6 +136,8 @@ def run(values: Any) -> int:
         raise ValueError(f"dataset is {unknown[0]!r}; accepted are {', '.join(NAMES)}")
     if values.check and values.dataset != [FOLDER]:
         raise ValueError(f"--check={values.check}; accepted with --dataset={FOLDER} alone")
+    if values.check:
+        check_ending(values.check)
     _need(values, *(() if values.check else ("data_dir",)))
     for dataset in values.dataset:
         if dataset != FOLDER:

@@ -15,6 +15,8 @@ from mtcnn_jax import read_image
 COLUMNS, TILE, CAPTION = 4, 320, 16
 """Pictures in a row, the side of one, and the height of the line below it; in pixels."""
 
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+
 NAME = 40
 """Letters of a name's end that are shown."""
 
@@ -57,6 +59,17 @@ def draw_labels(one: Labels, path: pathlib.Path, doubts: Sequence[Finding] = ())
     return tile
 
 
+def check_ending(path: str | os.PathLike) -> None:
+    """Refuses a name that no picture can be written to.
+
+    Raises:
+        ValueError: naming the endings that are accepted.
+    """
+    if pathlib.Path(path).suffix.lower() not in ENDINGS:
+        accepted = ", ".join(ENDINGS)
+        raise ValueError(f"--check={path}; accepted is the name of a picture, {accepted}")
+
+
 def save_sheet(
     path: str | os.PathLike, folder: Folder, found: Sequence[Finding], *, count: int = 24
 ) -> int:
@@ -66,7 +79,7 @@ def save_sheet(
     are chosen by their names.
 
     Raises:
-        OSError, ValueError: if it cannot be written, as where the ending is no picture's.
+        OSError: if it cannot be written.
     """
     broken = {one.place for one in found if one.kind in ("missing", "unreadable")}
     doubts: dict[pathlib.Path, list[Finding]] = {}
@@ -82,7 +95,7 @@ def save_sheet(
     every.sort(key=lambda pair: share_of(pair[1].name))
     doubted = [pair for pair in every if pair[0] in doubts]
     others = [pair for pair in every if pair[0] not in doubts]
-    kept = doubted[: max(count // 2, count - len(others))]
+    kept = doubted[: max(-(-count // 2), count - len(others))]
     shown = [*kept, *others[: count - len(kept)]]
     rows = -(-len(shown) // COLUMNS)
     sheet = Image.new("RGB", (COLUMNS * TILE, max(rows, 1) * (TILE + CAPTION)))
