@@ -10,7 +10,6 @@ import numpy as np
 from absl import logging
 
 from data import records
-from data.records import known_points
 from data.samples import LANDMARK
 from experiments.mining.calibration import calibrate
 from experiments.mining.config import MineConfig
@@ -107,21 +106,18 @@ def calibrated(
 
 
 def with_landmarks_there_are(recipe: CascadeConfig) -> CascadeConfig:
-    """The recipe, without landmark samples if its data sets have no face with five points.
-
-    A set of landmarks (`MineConfig.celeb`) is taken to have some.
-    """
-    mining = recipe.mining
+    """The recipe, without landmark samples if its data sets have no face with five points."""
+    sets = [name for name in (recipe.mining.wider, recipe.mining.celeb) if name]
     wanted = any(recipe.of(stage).ratio[LANDMARK] for stage in STAGES)
-    if mining.celeb or not mining.wider or not wanted:
+    if not wanted or any(name in records.WITH_POINTS for name in sets):
         return recipe
-    pictures = records.read_pictures(mining.wider, split="train", data_dir=mining.data_dir)
-    if any(known_points(picture).any() for picture in pictures):
-        return recipe
+    for name in sets:
+        pictures = records.read_pictures(name, split="train", data_dir=recipe.mining.data_dir)
+        if any(records.known_points(picture).any() for picture in pictures):
+            return recipe
     fresh = "" if recipe.onet.init else ", which then mean nothing: O-Net starts from no weights"
-    logging.warning(
-        "no face of %s has five points: no landmarks are trained%s", mining.wider, fresh
-    )
+    told = " and ".join(sets)
+    logging.warning("no face of %s has five points: no landmarks are trained%s", told, fresh)
     return recipe.without_landmarks()
 
 
