@@ -122,8 +122,6 @@ READERS: dict[str, dict[str, Callable[[Mapping[str, Any]], Picture]]] = {
 }
 """For each data set the prepared forms that it is looked for in, in order, and their readers."""
 
-WITH_POINTS = ("celeb_a_wild", "celeb_a")
-"""The data sets of which every face has five points."""
 
 READER_ERRORS = (OSError, RuntimeError, TypeError, ValueError, json_format.Error)
 """What TensorFlow Datasets and ArrayRecord raise on files that are cut off or broken."""

@@ -55,7 +55,7 @@ Results = dict[str, dict[str, Result]]
 
 
 def parse_weights(texts: Sequence[str]) -> dict[str, str | None]:
-    """Name and path of each set of weights: "path" or "name=path"; the bundled ones for none."""
+    """Name and path of each set of weights: "path" or "name=path", None for bundled ones."""
     if not texts:
         return {"bundled": None}
     named: dict[str, str | None] = {}
@@ -67,7 +67,7 @@ def parse_weights(texts: Sequence[str]) -> dict[str, str | None]:
             raise ValueError(f"--weights={text}; accepted: a path or name=path")
         if name in named:
             raise ValueError(f"--weights calls two files {name}; accepted: name=path for each")
-        named[name] = path
+        named[name] = None if path == "bundled" else path
     return named
 
 
@@ -179,7 +179,7 @@ def define_flags() -> None:
     default = Settings("", "")
     text = flags.DEFINE_string
     flags.DEFINE_list("benchmark", ["all"], f"all, or of {', '.join(BENCHMARKS)}.")
-    flags.DEFINE_list("weights", [], ".npz files, as path or name=path; the bundled ones if none.")
+    flags.DEFINE_list("weights", [], "path or name=path of .npz files, or bundled, if none.")
     text("predictions", "", "Detections made elsewhere, to score instead of running weights.")
     text("data_dir", "", f"Folder of {FOLDERS['data_dir']}, where one is read.")
     text("output", None, "Folder for the results.", required=True)

@@ -130,5 +130,5 @@ def summary(folder: Folder, found: Sequence[Finding]) -> list[str]:
             "pixels"
         )
     counts = Counter(one.kind for one in found)
-    lines += [f"{counts[kind]} {told}" for kind, told in KINDS.items() if counts[kind]]
+    lines += [f"{told}: {counts[kind]}" for kind, told in KINDS.items() if counts[kind]]
     return lines if counts else [*lines, "nothing looks wrong"]

@@ -106,18 +106,18 @@ def calibrated(
 
 
 def with_landmarks_there_are(recipe: CascadeConfig) -> CascadeConfig:
-    """The recipe, without landmark samples if its data sets have no face with five points."""
-    sets = [name for name in (recipe.mining.wider, recipe.mining.celeb) if name]
-    wanted = any(recipe.of(stage).ratio[LANDMARK] for stage in STAGES)
-    if not wanted or any(name in records.WITH_POINTS for name in sets):
+    """The recipe, without landmark samples where no face has five points.
+
+    A data set of landmarks (`MineConfig.celeb`) has such faces.
+    """
+    wider, celeb = recipe.mining.wider, recipe.mining.celeb
+    if celeb or not wider or not any(recipe.of(stage).ratio[LANDMARK] for stage in STAGES):
         return recipe
-    for name in sets:
-        pictures = records.read_pictures(name, split="train", data_dir=recipe.mining.data_dir)
-        if any(records.known_points(picture).any() for picture in pictures):
-            return recipe
+    pictures = records.read_pictures(wider, split="train", data_dir=recipe.mining.data_dir)
+    if any(records.known_points(picture).any() for picture in pictures):
+        return recipe
     fresh = "" if recipe.onet.init else ", which then mean nothing: O-Net starts from no weights"
-    told = " and ".join(sets)
-    logging.warning("no face of %s has five points: no landmarks are trained%s", told, fresh)
+    logging.warning("no face of %s has five points: no landmarks are trained%s", wider, fresh)
     return recipe.without_landmarks()
 
 

@@ -126,7 +126,7 @@ class TestCommand:
         if broken:
             place = f"{labels}, annotations[0]"
             assert lines[0] == f"{place}: 0.jpg: the box is 0 x 9 pixels: ignored"
-            assert lines[-2] == f"1 {KINDS['no area']}"
+            assert lines[-2] == f"{KINDS['no area']}: 1"
         else:
             assert lines[-2] == "nothing looks wrong"
 
