@@ -7,7 +7,8 @@
 In reading order:
 
 config: how to look for faces.
-detect: any picture in, plain arrays out; images reads it, draw draws what was found.
+faces: what detection gives.
+detect: any picture in, faces out; images reads it, draw draws what was found.
 cascade: the pure function below, stage by stage.
 anysize: the same as one program for pictures of any size.
 networks: P-Net, R-Net and O-Net.
@@ -15,6 +16,7 @@ weights: the bundled ones, and how any are read and written.
 writing: files that appear only once they are whole.
 runtime, warmup: what a process keeps compiled, and compiling ahead.
 training: samples, losses and the training step.
+commandline: the command `mtcnn-jax`; __main__ runs it.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -22,8 +24,9 @@ from typing import TYPE_CHECKING, Any
 from mtcnn_jax import runtime
 from mtcnn_jax.cascade.stages import Detections, detect_padded
 from mtcnn_jax.config import DetectConfig
-from mtcnn_jax.detect import Faces, detect, detect_batch, detect_stages
+from mtcnn_jax.detect import detect, detect_batch, detect_stages
 from mtcnn_jax.draw import draw_faces
+from mtcnn_jax.faces import Face, Faces
 from mtcnn_jax.images import read_image
 from mtcnn_jax.runtime.compiled import compiler_options
 from mtcnn_jax.warmup import warmup
@@ -37,6 +40,7 @@ __version__ = "0.1.0"
 __all__ = [
     "DetectConfig",
     "Detections",
+    "Face",
     "Faces",
     "ONet",
     "PNet",

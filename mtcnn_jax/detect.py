@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -15,6 +15,7 @@ from mtcnn_jax.cascade.arguments import (
 )
 from mtcnn_jax.cascade.stages import Params
 from mtcnn_jax.config import DetectConfig, is_whole, plain_number
+from mtcnn_jax.faces import Faces
 from mtcnn_jax.images import read_image
 from mtcnn_jax.networks.forks import check_process
 from mtcnn_jax.networks.layers import INPUT_SIZE
@@ -22,22 +23,6 @@ from mtcnn_jax.runtime import pictures
 from mtcnn_jax.runtime.buckets import BUCKETS, Buckets, check_size
 from mtcnn_jax.runtime.canvases import run_all, run_one
 from mtcnn_jax.runtime.compiled import detector, staged, unpacked
-
-
-class Faces(NamedTuple):
-    """The faces of one picture, in NumPy arrays.
-
-    Attributes:
-        boxes: float32 [n, 4], x1 y1 x2 y2 in pixels of the picture, clipped to it.
-        scores: float32 [n], descending.
-        landmarks: float32 [n, 5, 2], (x, y) of left eye, right eye, nose, left mouth corner, right
-            mouth corner; left is the picture's left. Unlike boxes they are not clipped: of a
-            face that the picture cuts some lie outside.
-    """
-
-    boxes: np.ndarray
-    scores: np.ndarray
-    landmarks: np.ndarray
 
 
 def checked(config: Any, batch_size: int | None) -> int:
@@ -146,7 +131,7 @@ def detect_batch(
         FileNotFoundError, TypeError, ValueError: as `detect`; also if `images` is one picture.
 
     Example:
-        >>> [len(faces.scores) for faces in mj.detect_batch(params, ["photo.jpg", "photo.jpg"])]
+        >>> [len(faces) for faces in mj.detect_batch(params, ["photo.jpg", "photo.jpg"])]
         [1, 1]
     """
     batch_size = checked(config, batch_size)
