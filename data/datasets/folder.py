@@ -17,7 +17,8 @@ import tensorflow_datasets as tfds
 from data.archives import ArchiveError, PictureArchive, PictureError, inside
 from data.checks import INSIDE, Named, points_are_far, share_inside
 from data.datasets.builder import ArchiveBuilder
-from data.datasets.labelled import Labels, check_size, read_labels
+from data.datasets.labelled import read_labels
+from data.datasets.labels import Labels, check_size
 from data.datasets.wider_face import SUFFIXES
 from mtcnn_jax.images import Shape
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from data.checks import INSIDE, share_inside
-from data.datasets.labelled import Labels
+from data.datasets.labels import Labels
 from data.sampling import overlaps
 
 TINY = 15

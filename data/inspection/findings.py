@@ -14,7 +14,7 @@ import numpy as np
 from data.archives import PictureArchive, PictureError, inside
 from data.checks import Named, look
 from data.datasets.folder import Folder
-from data.datasets.labelled import Labels, check_size
+from data.datasets.labels import Labels, check_size
 from data.inspection.faces import faces_in_doubt
 from mtcnn_jax.images import Shape
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from data.datasets.folder import Folder, share_of
-from data.datasets.labelled import Labels
+from data.datasets.labels import Labels
 from data.inspection.findings import Finding
 from mtcnn_jax import read_image
 

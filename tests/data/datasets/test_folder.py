@@ -5,7 +5,7 @@ import pytest
 
 from data.archives import ArchiveError
 from data.datasets.folder import read_folder, share_of, split_by_name
-from data.datasets.labelled import Labels
+from data.datasets.labels import Labels
 from data.prepare import prepare_folder
 from data.records import known_points, read_pictures
 from tests.archives import jpeg
@@ -176,6 +176,12 @@ class TestPrepared:
         labels.write_text(json.dumps(content))
         with pytest.raises(ValueError, match="was prepared from other pictures, labels or shares"):
             prepared(read_folder(pictures, labels), tmp_path)
+
+    def test_boxes_of_several_categories_are_told_of(self, pictures):
+        faces = [face(0, category_id=1), face(1, category_id=7)]
+        labels = write_coco(pictures, faces, count=2)
+        with pytest.warns(UserWarning, match=r"of 2 categories \(1, 7\): all of them are taken as"):
+            read_folder(pictures, labels)
 
     def test_no_such_folder(self, pictures, tmp_path):
         labels = write_coco(pictures, [], count=2)

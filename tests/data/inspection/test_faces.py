@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from data.datasets.labelled import Labels
+from data.datasets.labels import Labels
 from data.inspection.faces import faces_in_doubt
 from tests.data.datasets.own import POINTS
 
