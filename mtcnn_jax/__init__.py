@@ -3,12 +3,14 @@
     import mtcnn_jax as mj
 
     faces = mj.detect(mj.load_params(), "photo.jpg")
+    crops = mj.align("photo.jpg", faces)
 
 In reading order:
 
 config: how to look for faces.
 faces: what detection gives.
 detect: any picture in, faces out; images reads it, draw draws what was found.
+alignment: faces turned upright and cut out, or made unrecognisable.
 stream: the same for many, as they come.
 cascade: the pure function below, stage by stage.
 anysize: the same as one program for pictures of any size.
@@ -23,6 +25,10 @@ commandline: the command `mtcnn-jax`; __main__ runs it.
 from typing import TYPE_CHECKING, Any
 
 from mtcnn_jax import runtime
+from mtcnn_jax.alignment.align import align
+from mtcnn_jax.alignment.blur import blur_faces
+from mtcnn_jax.alignment.padded import align_padded
+from mtcnn_jax.alignment.similarity import Similarity, similarity
 from mtcnn_jax.cascade.stages import Detections, detect_padded
 from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.detect import detect, detect_stages
@@ -47,6 +53,10 @@ __all__ = [
     "ONet",
     "PNet",
     "RNet",
+    "Similarity",
+    "align",
+    "align_padded",
+    "blur_faces",
     "compiler_options",
     "detect",
     "detect_batch",
@@ -58,6 +68,7 @@ __all__ = [
     "read_image",
     "runtime",
     "save_params",
+    "similarity",
     "warmup",
 ]
 
