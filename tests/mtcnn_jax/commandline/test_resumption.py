@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mtcnn_jax as mj
-from mtcnn_jax.commandline import detection
+from mtcnn_jax.commandline import detection, resumption
 from mtcnn_jax.commandline.pictures import find_pictures
 from tests import ROOT
 from tests.mtcnn_jax.commandline.drawn import FACES, make, options
@@ -89,7 +89,7 @@ def test_wherever_runs_are_cut_short_each_picture_has_one_line(few, cuts):
 KILLED = """
 import sys, time
 import mtcnn_jax as mj
-from mtcnn_jax.commandline import detection
+from mtcnn_jax.commandline import detection, resumption
 from tests.mtcnn_jax.commandline.drawn import DEFAULTS, FACES
 
 def slow(params, image, config):
@@ -234,6 +234,19 @@ def test_overwrite_begins_anew_and_takes_the_earlier_copies_away(photos, tmp_pat
     kept = {path.name for path in output.rglob("*") if path.is_file()}
     assert kept == {"faces.jsonl", "faces.settings.json", "a.png.faces.jpg", own.name}
     assert run(photos, output, min_face_size=30) is True
+
+
+def test_new_settings_never_lie_beside_lines_of_others(photos, tmp_path, monkeypatch):
+    run(photos, tmp_path / "out")
+
+    def killed(path, content):
+        assert path.name == "faces.settings.json"
+        assert (tmp_path / "out/faces.jsonl").read_bytes() == b""
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(resumption, "write_whole", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(photos, tmp_path / "out", overwrite=True, min_score=0.5)
 
 
 def test_overwrite_takes_a_damaged_file(photos, tmp_path):
