@@ -17,7 +17,9 @@ from mtcnn_jax.compat.devices import load_networks
 from mtcnn_jax.compat.selection import areas, best_face, check_method
 from mtcnn_jax.compat.sources import is_batch, read_picture, read_pictures
 from mtcnn_jax.config import DetectConfig, is_whole, plain_number
-from mtcnn_jax.detect import Faces, detect, detect_batch
+from mtcnn_jax.detect import detect
+from mtcnn_jax.faces import Faces
+from mtcnn_jax.stream import detect_batch
 
 __all__ = ["MTCNN", "extract_face", "fixed_image_standardization"]
 

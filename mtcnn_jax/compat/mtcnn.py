@@ -14,7 +14,9 @@ import numpy as np
 from mtcnn_jax.compat.devices import load_networks
 from mtcnn_jax.compat.sources import is_batch, read_pictures
 from mtcnn_jax.config import DetectConfig
-from mtcnn_jax.detect import detect, detect_batch, detect_stages
+from mtcnn_jax.detect import detect, detect_stages
+from mtcnn_jax.faces import POINTS
+from mtcnn_jax.stream import detect_batch
 
 STAGES = ("face_and_landmarks_detection", "face_detection_only")
 BOX_FORMATS = ("xywh", "xyxy")
@@ -22,9 +24,6 @@ OUTPUT_TYPES = ("json", "numpy")
 JUSTIFICATIONS = tuple(
     "center top topleft topright bottom bottomleft bottomright left right".split()
 )
-
-KEYPOINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
-"""In the order of this library's points."""
 
 POINT_SHIFT = -0.5
 """Its points less this library's: it counts from the centre of the first pixel."""
@@ -235,5 +234,5 @@ def _as_dictionary(row: np.ndarray, box_format: str) -> dict[str, Any]:
     face: dict[str, Any] = {"box": np.rint(box).astype(int).tolist(), "confidence": float(row[4])}
     if row.size > 5:
         points = np.rint(row[5:].reshape(2, 5).T).astype(int).tolist()
-        face["keypoints"] = dict(zip(KEYPOINTS, points, strict=True))
+        face["keypoints"] = dict(zip(POINTS, points, strict=True))
     return face

@@ -9,7 +9,7 @@ from PIL import Image
 
 from mtcnn_jax.compat import facenet_pytorch
 from mtcnn_jax.compat.facenet_pytorch import MTCNN
-from mtcnn_jax.detect import Faces
+from mtcnn_jax.faces import Faces
 
 SMALL = [10.0, 10, 20, 20]
 LARGE = [30.0, 20, 60, 60]

@@ -7,7 +7,7 @@ import pytest
 
 from mtcnn_jax.compat import mtcnn
 from mtcnn_jax.compat.mtcnn import MTCNN
-from mtcnn_jax.detect import Faces
+from mtcnn_jax.faces import Faces
 
 POINTS = np.array([[12.4, 13.6], [18.6, 13.4], [15.0, 16.0], [13.0, 19.0], [-3.0, 60.0]], "f")
 FACE = Faces(np.array([[10.4, 9.6, 20.6, 24.4]], "f"), np.array([0.75], "f"), POINTS[None])
