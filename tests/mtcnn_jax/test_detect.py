@@ -250,9 +250,31 @@ def test_the_thresholds_on_the_device_are_not_copied_for_a_call():
     assert all(one is other for one, other in zip(leaves, again, strict=True))
 
 
+def stand_in(traces, *, cascade=None):
+    """Finds nothing and is quick to compile; notes the shapes it is traced for.
+
+    The `cascade`, where there is one, is traced anew as well, as far as it goes before compiling.
+    """
+
+    def traced(params, canvas, size, config):
+        traces.append(canvas.shape)
+        if cascade is not None:
+            arguments = params, canvas, size, config
+            jax.eval_shape(lambda *given: cascade(*given), *arguments)
+        zeros = jnp.zeros((1, 10))
+        overflow = jnp.zeros(3, int)
+        return stages.Detections(zeros[:, :4], zeros[:, 0], zeros, zeros[:, 0] > 0, overflow)
+
+    return traced
+
+
 @pytest.mark.parametrize("batch_size", [1, 2])
-def test_under_jit_the_way_is_told_and_no_trace_is_left(batch_size, params):
-    image, config = np.zeros((61, 83, 3), np.uint8), dataclasses.replace(QUICK, voting=0.625)
+def test_under_jit_the_way_is_told_and_no_trace_is_left(batch_size, params, monkeypatch):
+    traces = []
+    monkeypatch.setattr(stages, "detect_padded", stand_in(traces, cascade=stages.detect_padded))
+    # Neither these thresholds nor, in a batch, this size are another test's.
+    config = mj.DetectConfig(min_face_size=41.5, voting=0.625)
+    image = np.zeros((61, 83, 3), np.uint8)
 
     def look(x=0):
         found = mj.detect_batch(params, [image], config, batch_size=batch_size)
@@ -261,6 +283,7 @@ def test_under_jit_the_way_is_told_and_no_trace_is_left(batch_size, params):
     with pytest.raises(TypeError, match=r"this call is traced by jit.*there is detect_padded"):
         jax.jit(look)(2)
     assert look() == 0
+    assert traces == [(160, 160, 3)] * (batch_size - 1)
 
 
 def test_random_sizes_compile_at_most_twelve_times(params, monkeypatch):
@@ -269,14 +292,7 @@ def test_random_sizes_compile_at_most_twelve_times(params, monkeypatch):
     Tracing alone decides how often XLA compiles, so that a stand-in is traced, and run.
     """
     traces = []
-
-    def traced(params, canvas, size, config):
-        traces.append(canvas.shape)
-        zeros = jax.numpy.zeros((1, 10))
-        overflow = jax.numpy.zeros(3, int)
-        return stages.Detections(zeros[:, :4], zeros[:, 0], zeros, zeros[:, 0] > 0, overflow)
-
-    monkeypatch.setattr(stages, "detect_padded", traced)
+    monkeypatch.setattr(stages, "detect_padded", stand_in(traces))
     # No other test's size, or its traces would do here.
     config = mj.DetectConfig(min_face_size=21.5, backend="reference")
     rng = np.random.default_rng(0)
