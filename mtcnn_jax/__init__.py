@@ -3,11 +3,15 @@
     import mtcnn_jax as mj
 
     faces = mj.detect(mj.load_params(), "photo.jpg")
+    crops = mj.align("photo.jpg", faces)
 
 In reading order:
 
 config: how to look for faces.
-detect: any picture in, plain arrays out; images reads it, draw draws what was found.
+faces: what detection gives.
+detect: any picture in, faces out; images reads it, draw draws what was found.
+alignment: faces turned upright and cut out, or made unrecognisable.
+stream: the same for many, as they come.
 cascade: the pure function below, stage by stage.
 anysize: the same as one program for pictures of any size.
 networks: P-Net, R-Net and O-Net.
@@ -15,17 +19,24 @@ weights: the bundled ones, and how any are read and written.
 writing: files that appear only once they are whole.
 runtime, warmup: what a process keeps compiled, and compiling ahead.
 training: samples, losses and the training step.
+commandline: the command `mtcnn-jax`; __main__ runs it.
 """
 
 from typing import TYPE_CHECKING, Any
 
 from mtcnn_jax import runtime
+from mtcnn_jax.alignment.align import align
+from mtcnn_jax.alignment.blur import blur_faces
+from mtcnn_jax.alignment.padded import align_padded
+from mtcnn_jax.alignment.similarity import Similarity, similarity
 from mtcnn_jax.cascade.stages import Detections, detect_padded
 from mtcnn_jax.config import DetectConfig
-from mtcnn_jax.detect import Faces, detect, detect_batch, detect_stages
+from mtcnn_jax.detect import detect, detect_stages
 from mtcnn_jax.draw import draw_faces
+from mtcnn_jax.faces import Face, Faces
 from mtcnn_jax.images import read_image
 from mtcnn_jax.runtime.compiled import compiler_options
+from mtcnn_jax.stream import detect_batch, detect_stream
 from mtcnn_jax.warmup import warmup
 from mtcnn_jax.weights.params import load_params, save_params
 
@@ -37,20 +48,27 @@ __version__ = "0.1.0"
 __all__ = [
     "DetectConfig",
     "Detections",
+    "Face",
     "Faces",
     "ONet",
     "PNet",
     "RNet",
+    "Similarity",
+    "align",
+    "align_padded",
+    "blur_faces",
     "compiler_options",
     "detect",
     "detect_batch",
     "detect_padded",
     "detect_stages",
+    "detect_stream",
     "draw_faces",
     "load_params",
     "read_image",
     "runtime",
     "save_params",
+    "similarity",
     "warmup",
 ]
 

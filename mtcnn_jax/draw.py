@@ -1,11 +1,11 @@
 """Drawing faces on a picture: boxes, scores and the five points."""
 
 import math
+from typing import Protocol
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mtcnn_jax.detect import Faces
 from mtcnn_jax.images import Source, read_image
 
 _BOX = (0, 230, 118)
@@ -13,7 +13,15 @@ _POINT = (255, 214, 0)
 _SHADE = (0, 0, 0)
 
 
-def draw_faces(image: Source, faces: Faces) -> Image.Image:
+class Found(Protocol):
+    """What is drawn: `Faces`, or whatever has its three arrays."""
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    landmarks: np.ndarray
+
+
+def draw_faces(image: Source, faces: Found) -> Image.Image:
     """Draws faces on a copy of a picture.
 
     Lines, points and text grow with the picture, text and points also with the face, so that the

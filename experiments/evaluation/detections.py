@@ -134,9 +134,10 @@ def look(
                 overlaps[stage] = shares.astype(np.float32)
             last = result["onet"]
             limits = np.array([width, height, width, height], np.float32)
-            result = mj.Faces(np.clip(last[:, :4], 0, limits), last[:, 4], None)
-        size = (height, width)
-        found.append(Found(picture.name, size, *result, windows, overlaps, seconds))
+            arrays = np.clip(last[:, :4], 0, limits), last[:, 4], None
+        else:
+            arrays = result.boxes, result.scores, result.landmarks
+        found.append(Found(picture.name, (height, width), *arrays, windows, overlaps, seconds))
     return found
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mtcnn_jax.detect import Faces
 from mtcnn_jax.draw import draw_faces
+from mtcnn_jax.faces import Faces
 
 GREY = np.full((200, 300, 3), 127, np.uint8)
 
