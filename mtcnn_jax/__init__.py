@@ -3,12 +3,15 @@
     import mtcnn_jax as mj
 
     faces = mj.detect(mj.load_params(), "photo.jpg")
+    crops = mj.align("photo.jpg", faces)
 
 In reading order:
 
 config: how to look for faces.
 faces: what detection gives.
 detect: any picture in, faces out; images reads it, draw draws what was found.
+alignment: faces turned upright and cut out, or made unrecognisable.
+stream: the same for many, as they come.
 cascade: the pure function below, stage by stage.
 anysize: the same as one program for pictures of any size.
 networks: P-Net, R-Net and O-Net.
@@ -22,13 +25,18 @@ commandline: the command `mtcnn-jax`; __main__ runs it.
 from typing import TYPE_CHECKING, Any
 
 from mtcnn_jax import runtime
+from mtcnn_jax.alignment.align import align
+from mtcnn_jax.alignment.blur import blur_faces
+from mtcnn_jax.alignment.padded import align_padded
+from mtcnn_jax.alignment.similarity import Similarity, similarity
 from mtcnn_jax.cascade.stages import Detections, detect_padded
 from mtcnn_jax.config import DetectConfig
-from mtcnn_jax.detect import detect, detect_batch, detect_stages
+from mtcnn_jax.detect import detect, detect_stages
 from mtcnn_jax.draw import draw_faces
 from mtcnn_jax.faces import Face, Faces
 from mtcnn_jax.images import read_image
 from mtcnn_jax.runtime.compiled import compiler_options
+from mtcnn_jax.stream import detect_batch, detect_stream
 from mtcnn_jax.warmup import warmup
 from mtcnn_jax.weights.params import load_params, save_params
 
@@ -45,16 +53,22 @@ __all__ = [
     "ONet",
     "PNet",
     "RNet",
+    "Similarity",
+    "align",
+    "align_padded",
+    "blur_faces",
     "compiler_options",
     "detect",
     "detect_batch",
     "detect_padded",
     "detect_stages",
+    "detect_stream",
     "draw_faces",
     "load_params",
     "read_image",
     "runtime",
     "save_params",
+    "similarity",
     "warmup",
 ]
 
