@@ -2,6 +2,7 @@
 
 import os
 import queue
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -56,8 +57,10 @@ def read_ahead(
         while (result := results.get()) is not None:
             room.release()
             yield result
+        pool.shutdown()  # The last ones may not have been waited for.
     finally:
-        stopped.set()
-        room.release()
-        feeder.join(PATIENCE)
-        pool.shutdown(cancel_futures=True)
+        if not sys.is_finalizing():  # At the end of the process all threads end by themselves.
+            stopped.set()
+            room.release()
+            feeder.join(PATIENCE)
+            pool.shutdown(cancel_futures=True)
