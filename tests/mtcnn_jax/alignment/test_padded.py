@@ -53,6 +53,15 @@ def test_equals_the_host(outside):
     assert np.abs(found - wanted).mean() < 3 and wanted[4:].std() > 20
 
 
+def test_on_whole_pixels_it_is_the_picture():
+    """Where a position rounded to both sides would read a neighbour."""
+    picture = noise(*SIZE)
+    corners = np.array([[0, 0], [3, 7], [61, 80], [88, 104], [33, 11], [50, 49]])
+    matrices = np.array([np.column_stack([np.eye(2), -corner]) for corner in corners], np.float32)
+    wanted = [picture[y : y + 16, x : x + 12] for x, y in corners]
+    np.testing.assert_allclose(cut(canvas_of(picture), SIZE, matrices), wanted, atol=1e-2)
+
+
 def test_a_canvas_is_read_as_the_picture_alone():
     picture = noise(*SIZE)
     wanted = cut(picture, SIZE, MATRICES, outside="edge")
