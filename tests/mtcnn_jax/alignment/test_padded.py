@@ -96,6 +96,25 @@ def test_vmap_and_its_gradient_are_those_of_one_by_one():
         np.testing.assert_allclose((slope * canvas).sum(), value, rtol=1e-3, atol=1)
 
 
+def test_the_gradient_by_the_matrices_is_that_of_small_steps():
+    """On a smooth picture, so that an aligner can be trained through the crops."""
+    canvas = canvas_of(waves(centres(*SIZE)))
+    x, y = np.linspace(-1, 1, SHAPE[1]), np.linspace(-1, 1, SHAPE[0])[:, None]
+    weights = ((1 - x**2) * (1 - y**2))[..., None] * np.array([1, -2, 3])
+    inside = MATRICES[[0, 1, 0, 1, 0, 1]]
+
+    def run(matrices):
+        return (cut(canvas, SIZE, matrices) * weights).sum()
+
+    found = jax.jit(jax.grad(run))(inside)
+    assert np.isfinite(found).all()
+    for row, column, step in ((0, 2, 0.1), (1, 2, 0.1), (0, 1, 0.004), (0, 0, 0.004)):
+        change = np.zeros((6, 2, 3), np.float32)
+        change[:2, row, column] = step
+        slope = (run(inside + change) - run(inside - change)) / (2 * step)
+        assert found[:2, row, column].sum() == pytest.approx(float(slope), rel=0.02)
+
+
 def test_from_points_to_crops_in_one_program():
     points = np.array([[40, 40], [60, 40], [50, 52], [42, 62], [58, 62]], np.float32)
     points = np.stack([points, np.zeros((5, 2), np.float32)])  # A row behind the last face.
