@@ -2,6 +2,7 @@
 
     detect      faces of photos: the command `mtcnn-jax detect`, with absl's flags
     convert     the weights of facenet-pytorch, mtcnn or facenet into this project's format
+    export      detection as StableHLO, or its networks as ONNX, for other programs
     mine        samples of one stage, from prepared data and the stages before
     train       one stage from samples, or all three from prepared data
     sweep       a grid of runs that differ in fields of a recipe
@@ -11,6 +12,6 @@
     ablate      the paper's studies, beside its own numbers
 
 What they do lies in the rooms of their subjects: training, mining, evaluation, speed, sweeps and
-studies; files is what convert reads, console what all of them share. configs holds recipes, recipes
-reads them and makes a flag of each field.
+studies; files is what convert reads, exporting what export writes, console what all of them share.
+configs holds recipes, recipes reads them and makes a flag of each field.
 """
