@@ -1,8 +1,10 @@
-"""Docstrings of this project for napoleon, which takes words before a colon for a type.
+"""Docstrings of this project as reStructuredText.
 
-Types are in signatures here, and sentences have colons: a colon before them says "no type".
+Napoleon takes words before a colon for a type. Types are in signatures here, and sentences have
+colons: a colon before them says "no type". The lists of modules' docstrings become lists.
 """
 
+import re
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -15,6 +17,8 @@ def mark(
     _app: Sphinx, what: str, _name: str, _object: Any, _options: Any, lines: list[str]
 ) -> None:
     """Marks the sentences of one docstring, in place."""
+    if what == "module":
+        lines[:] = _as_lists(lines)
     if what in ("data", "attribute") and lines:
         lines[0] = f": {lines[0]}"
     for number, line in enumerate(lines[:-1]):
@@ -22,6 +26,23 @@ def mark(
             following = lines[number + 1]
             indent = following[: len(following) - len(following.lstrip())]
             lines[number + 1] = f"{indent}: {following.lstrip()}"
+
+
+def _as_lists(lines: list[str]) -> list[str]:
+    """A module's docstring with lines "name: what it is" as items, and indented ones as code."""
+    found: list[str] = []
+    for line in lines:
+        item = re.fullmatch(r"(\w[\w, ]*): (.*)", line)
+        before = found[-1] if found else ""
+        if item and (not before or before.startswith(("* ", "  "))):
+            found.append(f"* ``{item[1]}``: {item[2]}")
+        elif line and not line.startswith(" ") and before.startswith(("* ", "  ")):
+            found.append(f"  {line}")
+        elif line.startswith("    ") and not before:
+            found += ["::", "", line]
+        else:
+            found.append(line)
+    return found
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
