@@ -32,8 +32,8 @@ def _as_lists(lines: list[str]) -> list[str]:
     """A module's docstring with lines "name: what it is" as items, and indented ones as code."""
     found: list[str] = []
     for line in lines:
-        item = re.fullmatch(r"(\w[\w, ]*): (.*)", line)
-        before = found[-1] if found else ""
+        item = re.fullmatch(r"(\w+(?:, \w+)*): (.*)", line)
+        before = found[-1] if found else "The first line"
         if item and (not before or before.startswith(("* ", "  "))):
             found.append(f"* ``{item[1]}``: {item[2]}")
         elif line and not line.startswith(" ") and before.startswith(("* ", "  ")):
@@ -45,7 +45,15 @@ def _as_lists(lines: list[str]) -> list[str]:
     return found
 
 
+def leave_out(
+    app: Sphinx, what: str, name: str, found: Any, skip: bool, options: Any
+) -> bool | None:
+    """Leaves out the fields of named tuples, which are among the attributes of their classes."""
+    return True if str(getattr(found, "__doc__", "")).startswith("Alias for field") else None
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Adds it to a build."""
     app.connect("autodoc-process-docstring", mark, priority=_BEFORE_NAPOLEON)
+    app.connect("autodoc-skip-member", leave_out)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
