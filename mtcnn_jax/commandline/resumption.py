@@ -97,6 +97,7 @@ def going_on(
         if length:
             _check_settings(folder, settings)
         else:
+            file.truncate(0)  # First: lines never lie beside settings that are not theirs.
             told = json.dumps({"mtcnn_jax": mj.__version__, "settings": settings}, indent=2)
             write_whole(folder / SETTINGS, _START + told.encode().partition(b": ")[2] + b"\n")
         file.truncate(length)
