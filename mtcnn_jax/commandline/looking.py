@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import math
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
 
@@ -82,7 +82,7 @@ def look_through(
     *,
     batch_size: int,
     known: Callable[[pathlib.Path], mj.Faces | None] = lambda path: None,
-) -> Iterator[Seen]:
+) -> Generator[Seen, None, None]:
     """Looks at pictures, of which some are read ahead.
 
     Args:

@@ -4,7 +4,7 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -16,7 +16,7 @@ _END = object()
 
 def read_ahead(
     read: Callable[[Any], Any], sources: Iterable[Any], *, ahead: int
-) -> Iterator[Future]:
+) -> Generator[Future, None, None]:
     """Calls a function on what an iterable gives, in threads, before the results are wanted.
 
     The iterable is gone through in a thread of its own. All threads end with the iterator: when it
