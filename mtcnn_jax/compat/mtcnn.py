@@ -35,7 +35,8 @@ class MTCNN:
     Attributes:
         stages: one of `STAGES`.
         device: as given.
-        min_face_size, steps_threshold, scale_factor: how to look, where `detect_faces` is not told.
+        min_face_size: how to look where `detect_faces` is not told, as are `steps_threshold` and
+            `scale_factor`.
 
     Example:
         >>> from mtcnn_jax.compat.mtcnn import MTCNN
