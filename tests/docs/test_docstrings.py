@@ -1,21 +1,13 @@
 """Docstrings as the site's reference is given them."""
 
-import importlib.util
-
 import pytest
 
-from tests import ROOT
+from tests.docs import extension
 
 
 @pytest.fixture(scope="module")
 def docstrings():
-    """The extension, which is beside the site's settings and in no package."""
-    pytest.importorskip("sphinx")
-    path = ROOT / "docs/site/docstrings.py"
-    spec = importlib.util.spec_from_file_location("docstrings", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return extension("docstrings")
 
 
 def marked(docstrings, what, text):
