@@ -9,6 +9,7 @@ In reading order:
 config: how to look for faces.
 faces: what detection gives.
 detect: any picture in, faces out; images reads it, draw draws what was found.
+video: the same for each frame of a video, and who is who in it.
 cascade: the pure function below, stage by stage.
 anysize: the same as one program for pictures of any size.
 networks: P-Net, R-Net and O-Net.
@@ -28,6 +29,10 @@ from mtcnn_jax.draw import draw_faces
 from mtcnn_jax.faces import Face, Faces
 from mtcnn_jax.images import read_image
 from mtcnn_jax.runtime.compiled import compiler_options
+from mtcnn_jax.video.annotation import annotate_video
+from mtcnn_jax.video.detection import detect_video
+from mtcnn_jax.video.smoothing import Smoothing
+from mtcnn_jax.video.tracked_faces import TrackedFaces
 from mtcnn_jax.warmup import warmup
 from mtcnn_jax.weights.params import load_params, save_params
 
@@ -44,11 +49,15 @@ __all__ = [
     "ONet",
     "PNet",
     "RNet",
+    "Smoothing",
+    "TrackedFaces",
+    "annotate_video",
     "compiler_options",
     "detect",
     "detect_batch",
     "detect_padded",
     "detect_stages",
+    "detect_video",
     "draw_faces",
     "load_params",
     "read_image",

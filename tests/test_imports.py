@@ -20,7 +20,7 @@ LAYERS = {
 }
 LIBRARY_NEEDS = {"PIL", "flax", "jax", "numpy"}
 TRAINING_NEEDS = {"optax"}
-ONLY_WHEN_CALLED = {"pandas": "faces.py", "supervision": "faces.py"}
+ONLY_WHEN_CALLED = {"av": "reading.py", "pandas": "faces.py", "supervision": "faces.py"}
 """Packages that no install of the library brings, and the one file that takes each where it is."""
 
 PICTURE = ROOT / "docs/design/0006-imports-run-one-way.md"
