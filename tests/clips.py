@@ -25,10 +25,13 @@ def write_clip(
     pixels="yuv420p",
     sound=None,
     rotation=None,
+    matrix=None,
+    container=None,
     options=None,
 ):
     """Writes uint8 [h, w, 3] frames at `ticks` of `time_base`, every 1/25 s by default.
 
+    `rotation` is in degrees against the clock, `matrix` the first two rows of the display matrix.
     `sound` names an audio codec, which plays a sine as long as the pictures last.
     """
     import av
@@ -40,11 +43,13 @@ def write_clip(
         if ticks is None
         else ticks
     )
-    with av.open(str(path), "w") as file:
+    with av.open(str(path), "w", container_options=container or {}) as file:
         film = file.add_stream(codec, RATE, options=options or {}, time_base=time_base)
         film.width, film.height, film.pix_fmt = width, height, pixels
         if rotation is not None:
             film.set_display_rotation(rotation)
+        if matrix is not None:
+            film.set_display_matrix([*matrix, 0, 0, 2**30])
         if sound is not None:
             track = file.add_stream(sound, SOUND_RATE)
         for image, tick in zip(images, ticks, strict=True):
