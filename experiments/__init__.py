@@ -1,6 +1,6 @@
 """The commands, `python -m experiments.NAME`: flags, files, checkpoints, figures.
 
-    detect      faces of photos, folders and patterns
+    detect      faces of photos: the command `mtcnn-jax detect`, with absl's flags
     convert     the weights of facenet-pytorch, mtcnn or facenet into this project's format
     mine        samples of one stage, from prepared data and the stages before
     train       one stage from samples, or all three from prepared data
@@ -11,6 +11,6 @@
     ablate      the paper's studies, beside its own numbers
 
 What they do lies in the rooms of their subjects: training, mining, evaluation, speed, sweeps and
-studies; files is what detect and convert read and write, console what all of them share. configs
-holds recipes, recipes reads them and makes a flag of each field.
+studies; files is what convert reads, console what all of them share. configs holds recipes, recipes
+reads them and makes a flag of each field.
 """

@@ -13,10 +13,10 @@ from typing import Any
 from absl import app, flags, logging
 
 from experiments.console.command import parse_flags, run_command
-from experiments.console.compilations import keep_compilations
 from experiments.studies.config import StudyConfig
 from experiments.studies.registry import STUDIES, config_of, study_named
 from experiments.studies.study import make_study
+from mtcnn_jax.commandline.compilations import keep_compilations
 from mtcnn_jax.runtime import keep_memory
 
 _FIELDS = {

@@ -28,7 +28,6 @@ from PIL import Image
 
 import mtcnn_jax as mj
 from experiments.console.command import run_command
-from experiments.console.compilations import keep_compilations
 from experiments.speed import report
 from experiments.speed.config import QUICK, SECTIONS, BenchmarkConfig
 from experiments.speed.machine import machine
@@ -39,6 +38,7 @@ from experiments.speed.stages import time_stages
 from experiments.speed.startup import startups
 from experiments.speed.timing import finished, ratio, take_turns
 from experiments.speed.training import time_training
+from mtcnn_jax.commandline.compilations import keep_compilations
 
 OURS = "mtcnn_jax"
 

@@ -26,9 +26,9 @@ import sys
 
 from absl import app, flags
 
-from experiments.console.command import told, until_interrupted
 from experiments.files.packages import PACKAGES, Package
 from experiments.files.sources import read_weights
+from mtcnn_jax.commandline.endings import told, until_interrupted
 from mtcnn_jax.weights.params import nest, save_params
 
 __all__ = ["PACKAGES", "Package", "read_weights", "run"]

@@ -36,12 +36,12 @@ from absl import app, flags
 
 import mtcnn_jax as mj
 from experiments.console.command import run_command
-from experiments.console.compilations import keep_compilations
 from experiments.evaluation import bootstrap
 from experiments.evaluation.benchmarks import fddb
 from experiments.evaluation.benchmarks.registry import ALL, BENCHMARKS
 from experiments.evaluation.reports import plots, tables
 from experiments.evaluation.settings import FOLDERS, Result, Settings
+from mtcnn_jax.commandline.compilations import keep_compilations
 
 WHOLE_NUMBERS = ("resamples", "seed")
 

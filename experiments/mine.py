@@ -16,12 +16,12 @@ from typing import Any
 from absl import app, flags
 
 from experiments.console.command import parse_flags, run_command
-from experiments.console.compilations import keep_compilations
 from experiments.mining.config import MineConfig
 from experiments.mining.shards import STAGES, load_before, mine_stage
 from experiments.recipes.fields import FIELDS, parse
 from experiments.recipes.files import NAMES, read_recipe
 from mtcnn_jax import load_params
+from mtcnn_jax.commandline.compilations import keep_compilations
 from mtcnn_jax.runtime import keep_memory
 
 

@@ -21,7 +21,6 @@ from typing import Any
 from absl import app, flags, logging
 
 from experiments.console.command import parse_flags, run_command
-from experiments.console.compilations import keep_compilations
 from experiments.evaluation.settings import FOLDERS, Settings
 from experiments.recipes import flags as recipe_flags
 from experiments.sweeps.cells import SweepConfig, run_cells
@@ -29,6 +28,7 @@ from experiments.sweeps.grid import parse_grid, parse_part
 from experiments.sweeps.measures import Evaluation
 from experiments.sweeps.tables import as_markdown
 from experiments.training.cascade import STAGES
+from mtcnn_jax.commandline.compilations import keep_compilations
 from mtcnn_jax.runtime import keep_memory
 
 OWN_FOLDERS = tuple(name for name in FOLDERS if name != "data_dir")

@@ -16,11 +16,11 @@ from typing import Any
 from absl import app, flags, logging
 
 from experiments.console.command import parse_flags, run_command
-from experiments.console.compilations import keep_compilations
 from experiments.recipes import flags as recipe_flags
 from experiments.training.cascade import STAGES
 from experiments.training.curves import save_curves
 from experiments.training.loop import Run
+from mtcnn_jax.commandline.compilations import keep_compilations
 from mtcnn_jax.runtime import keep_memory
 
 

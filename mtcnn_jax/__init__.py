@@ -17,6 +17,7 @@ weights: the bundled ones, and how any are read and written.
 writing: files that appear only once they are whole.
 runtime, warmup: what a process keeps compiled, and compiling ahead.
 training: samples, losses and the training step.
+commandline: the command `mtcnn-jax`; __main__ runs it.
 """
 
 from typing import TYPE_CHECKING, Any

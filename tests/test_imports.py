@@ -20,6 +20,8 @@ LAYERS = {
 }
 LIBRARY_NEEDS = {"PIL", "flax", "jax", "numpy"}
 TRAINING_NEEDS = {"optax"}
+COMMAND_NEEDS = {"tqdm"}
+"""Of the command `mtcnn-jax`: a bar of how far it is. The plain install has it."""
 ONLY_WHEN_CALLED = {"av": "reading.py", "pandas": "faces.py", "supervision": "faces.py"}
 """Packages that no install of the library brings, and the one file that takes each where it is."""
 
@@ -70,7 +72,8 @@ def room(module):
     """The room that a module is in: its folder, or the commands."""
     path = FILES[module]
     is_folder = path.name == "__init__.py"
-    if not is_folder and (module == "data.prepare" or path.parent.name == "experiments"):
+    programs = {"data.prepare", "mtcnn_jax.__main__"}
+    if not is_folder and (module in programs or path.parent.name == "experiments"):
         return "commands"
     # The files beside the library's facade lie above, below and between its rooms.
     alone = is_folder or module.rpartition(".")[0] == "mtcnn_jax"
@@ -148,6 +151,8 @@ def test_no_folder_is_named_like_a_command():
 def test_the_library_names_no_other_packages():
     for path in ROOT.joinpath("mtcnn_jax").rglob("*.py"):
         allowed = {"mtcnn_jax", *LIBRARY_NEEDS, *TRAINING_NEEDS, *sys.stdlib_module_names}
+        if path.parent.name == "commandline":
+            allowed |= COMMAND_NEEDS
         allowed |= {name for name, file in ONLY_WHEN_CALLED.items() if file == path.name}
         assert packages(path) <= allowed, f"{path} imports {packages(path) - allowed}"
 

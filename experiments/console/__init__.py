@@ -1,7 +1,5 @@
 """What the commands share.
 
-command: exit codes, and errors as one sentence.
-compilations: where compiled functions are kept between runs.
-writing: lines added to a file as they come, and never where a link leads.
+command: their flags, and errors as one sentence.
 markdown: tables of reports.
 """

@@ -12,7 +12,8 @@ import pytest
 
 from data import prepare
 from experiments import convert
-from experiments.console.command import INTERRUPTED, run_command
+from experiments.console.command import run_command
+from mtcnn_jax.commandline.endings import INTERRUPTED
 from tests import ROOT
 
 

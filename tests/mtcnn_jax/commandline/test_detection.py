@@ -11,9 +11,13 @@ import pytest
 from PIL import Image
 
 import mtcnn_jax as mj
-from experiments import detect
+from experiments import detect as absl_command
 from mtcnn_jax.cascade.boxes import iou
+from mtcnn_jax.commandline import detection
+from mtcnn_jax.commandline.options import OPTIONS
+from mtcnn_jax.commandline.pictures import find_pictures
 from tests import ROOT
+from tests.mtcnn_jax.commandline.drawn import make
 
 PHOTO = ROOT / "docs" / "astronaut.jpg"
 FACES = mj.Faces(
@@ -21,73 +25,6 @@ FACES = mj.Faces(
     np.array([0.875], np.float32),
     np.array([[[3, 4], [7, 4], [5, 6], [4, 8], [6.125, 8]]], np.float32),
 )
-
-
-def make(path, size=(20, 16)):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, (90, 60, 30)).save(path)
-    return path
-
-
-def names(found):
-    return [file.relative_to(found.root).as_posix() for file in found.files]
-
-
-class TestFindPictures:
-    def test_one_file_whatever_it_is_called(self, tmp_path):
-        path = tmp_path / "photo[1]"
-        path.touch()
-        found = detect.find_pictures(str(path), str(tmp_path))
-        assert found == (tmp_path, [path], 0)
-
-    def test_folder_with_sub_folders(self, tmp_path):
-        for name in ("b.JPG", "a/x.png", "a/b/y.webp", "notes.txt", ".hidden.jpg", ".git/z.jpg"):
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-        found = detect.find_pictures(str(tmp_path), str(tmp_path / "out"))
-        assert names(found) == ["a/b/y.webp", "a/x.png", "b.JPG"]
-        assert found.left_out == 1
-
-    def test_pattern(self, tmp_path):
-        for name in ("p/a.jpg", "p/q/b.jpg", "p/q/c.png"):
-            make(tmp_path / name)
-        found = detect.find_pictures(f"{tmp_path}/**/*.jpg", "out")
-        assert found.root == tmp_path / "p"
-        assert names(found) == ["a.jpg", "q/b.jpg"]
-
-    def test_pattern_through_a_parent_folder_stays_below_the_root(self, tmp_path):
-        make(tmp_path / "p" / "a.jpg")
-        make(tmp_path / "b.jpg")
-        found = detect.find_pictures(f"{tmp_path}/p/../*.jpg", "out")
-        assert names(found) == ["b.jpg"]
-
-    def test_results_of_an_earlier_run_are_left_out(self, tmp_path):
-        for name in ("a.jpg", "a.jpg.faces.jpg", "sub/b.jpg.faces.jpg"):
-            make(tmp_path / name)
-        assert names(detect.find_pictures(str(tmp_path), str(tmp_path))) == ["a.jpg"]
-        elsewhere = detect.find_pictures(str(tmp_path), str(tmp_path / "sub"))
-        assert names(elsewhere) == ["a.jpg", "a.jpg.faces.jpg"]
-
-    def test_photos_of_phones_are_pictures(self, tmp_path):
-        for name in ("a.HEIC", "b.heif", "c.hif", "d.avif", "e.jxl", "notes.txt"):
-            (tmp_path / name).touch()
-        found = detect.find_pictures(str(tmp_path), "out")
-        assert names(found) == ["a.HEIC", "b.heif", "c.hif", "d.avif", "e.jxl"]
-
-    def test_what_a_pattern_matches_and_cannot_be_read_is_kept_to_be_named(self, tmp_path):
-        os.mkfifo(tmp_path / "a.jpg")
-        (tmp_path / "b.jpg").symlink_to("nowhere")
-        (tmp_path / "c.jpg").mkdir()
-        found = detect.find_pictures(f"{tmp_path}/*.jpg", "out")
-        assert names(found) == ["a.jpg", "b.jpg"]
-
-    @pytest.mark.parametrize("source", ["nothing", "nothing/*.jpg", "empty", "*.jpg"])
-    def test_nothing_found(self, tmp_path, monkeypatch, source):
-        monkeypatch.chdir(tmp_path)
-        (tmp_path / "empty").mkdir()
-        with pytest.raises(FileNotFoundError, match="no picture at --input=.*accepted"):
-            detect.find_pictures(source, "out")
 
 
 class TestDetectFiles:
@@ -105,8 +42,8 @@ class TestDetectFiles:
         monkeypatch.setattr(mj, "detect", found)
 
     def run(self, source, output, config=None):
-        found = detect.find_pictures(str(source), str(output))
-        return detect.detect_files({}, found, str(output), config or mj.DetectConfig())
+        found = find_pictures([str(source)], str(output))
+        return detection.detect_files({}, found, str(output), config or mj.DetectConfig())
 
     def test_record_and_annotated_picture(self, tmp_path, capsys):
         make(tmp_path / "in" / "x.jpg", size=(20, 16))
@@ -191,11 +128,11 @@ class TestDetectFiles:
 
         with monkeypatch.context() as patch:
             patch.setattr(os, "scandir", refuse)
-            found = detect.find_pictures(str(tmp_path / "in"), str(tmp_path / "out"))
+            found = find_pictures([str(tmp_path / "in")], str(tmp_path / "out"))
         assert [path.name for path in found.files] == ["sub", "z.jpg"]
         assert self.run(tmp_path / "in" / "z.jpg", tmp_path / "out") is True
         with pytest.raises(ValueError, match="sub' cannot be listed; accepted: a folder that"):
-            detect.look_at({}, found.files[0], mj.DetectConfig())
+            detection.look_at({}, found.files[0], mj.DetectConfig())
 
     def test_a_photo_of_a_phone_names_what_reads_it(self, tmp_path, capsys, monkeypatch):
         monkeypatch.setitem(sys.modules, "pillow_heif", None)
@@ -368,7 +305,7 @@ def test_the_command_finds_the_astronaut(tmp_path):
     assert str(tmp_path / "faces.jsonl") in result.stdout.splitlines()[-1]
 
 
-FLAGS = {
+FLAGS = {option.name: option.default for option in OPTIONS} | {
     "min_face_size": 40,
     "thresholds": ["0.6", "0.7", "0.7"],
     "scale_factor": 0.7,
@@ -379,7 +316,7 @@ FLAGS = {
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"source": "nowhere"}, "no picture at --input=nowhere"),
+        ({"source": "nowhere"}, "no picture at nowhere"),
         ({"thresholds": ["0.6", "0.7"]}, "thresholds"),
         ({"thresholds": ["0.6", "high", "0.7"]}, "--thresholds=0.6,high,0.7; accepted: three"),
         ({"min_face_size": 3}, "min_face_size"),
@@ -393,7 +330,8 @@ def test_a_run_that_cannot_start_says_why(tmp_path, monkeypatch, capsys, wrong, 
     if "weights" not in wrong:
         monkeypatch.setattr(mj, "load_params", lambda path: {})
     arguments = {"source": str(PHOTO), "output": str(tmp_path / "out"), **FLAGS, **wrong}
-    assert detect.run(**arguments) == 2
+    source, output = arguments.pop("source"), arguments.pop("output")
+    assert detection.run([source], output, arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and message in error
     assert not (tmp_path / "out").exists()
@@ -403,9 +341,9 @@ def test_exit_code_tells_of_bad_files(tmp_path, monkeypatch):
     monkeypatch.setattr(mj, "load_params", lambda path: {})
     monkeypatch.setattr(mj, "detect", lambda params, image, config: FACES)
     make(tmp_path / "a.jpg")
-    assert detect.run(str(tmp_path), str(tmp_path / "out"), **FLAGS) == 0
+    assert detection.run([str(tmp_path)], str(tmp_path / "out"), FLAGS) == 0
     (tmp_path / "b.jpg").write_text("not a picture")
-    assert detect.run(str(tmp_path), str(tmp_path / "out"), **FLAGS) == 1
+    assert detection.run([str(tmp_path)], str(tmp_path / "out"), FLAGS) == 1
 
 
 @pytest.fixture
@@ -421,7 +359,7 @@ def test_a_full_disk_ends_the_run_with_a_sentence(tmp_path, stand_ins, capsys, m
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
     try:
-        assert detect.run(str(tmp_path), str(tmp_path / "out"), **FLAGS) == 2
+        assert detection.run([str(tmp_path)], str(tmp_path / "out"), FLAGS) == 2
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     error = capsys.readouterr().err
@@ -447,9 +385,9 @@ def test_an_interrupted_run_keeps_what_it_wrote(tmp_path, stand_ins, monkeypatch
             return types.SimpleNamespace(present=True)
 
     monkeypatch.setattr(mj, "detect", found)
-    values = Values(input=str(tmp_path), output=str(tmp_path / "out"), weights=None, **FLAGS)
-    monkeypatch.setattr(detect.flags, "FLAGS", values)
-    assert detect.main(["detect"]) == 130
+    values = Values(input=str(tmp_path), output=str(tmp_path / "out"), **FLAGS)
+    monkeypatch.setattr(absl_command.flags, "FLAGS", values)
+    assert absl_command.main(["detect"]) == 130
     assert capsys.readouterr().err == "interrupted; what was finished is kept\n"
     assert sorted(os.listdir(tmp_path / "out")) == ["a.jpg.faces.jpg", "faces.jsonl"]
     (line,) = (tmp_path / "out/faces.jsonl").read_text().splitlines()

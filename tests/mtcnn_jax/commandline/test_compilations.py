@@ -3,7 +3,7 @@ import stat
 import jax
 import pytest
 
-from experiments.console.compilations import keep_compilations
+from mtcnn_jax.commandline.compilations import keep_compilations
 
 
 @pytest.fixture(autouse=True)

@@ -1,11 +1,12 @@
-"""The pictures that a path, a folder or a pattern stands for."""
+"""The pictures that paths, folders and patterns stand for."""
 
 import glob
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from experiments.files.results import ANNOTATED
+from mtcnn_jax.commandline.results import ANNOTATED
 
 ENDINGS = frozenset(
     ".avif .bmp .gif .heic .heif .hif .jfif .jp2 .jpe .jpeg .jpg .jxl .mpo .pgm .png .pnm .ppm "
@@ -29,17 +30,26 @@ class Found(NamedTuple):
     left_out: int
 
 
-def find_pictures(source: str, output: str) -> Found:
-    """Finds the pictures that a path, a folder or a pattern stands for.
+def find_pictures(sources: Sequence[str], output: str) -> Found:
+    """Finds the pictures that paths, folders and patterns stand for.
 
     Args:
-        source: The path of a file or folder; where there is neither, a glob pattern.
+        sources: Paths of files and folders; where there is neither, a glob pattern. A picture that
+            several lead to is found once.
         output: The folder for results. The annotated pictures in it are left out.
 
     Raises:
-        FileNotFoundError: There is no such path and no file matches the pattern, or nothing of
-            what was found is a picture.
+        FileNotFoundError: For one of them there is no such path and no file matches the pattern, or
+            nothing of what was found is a picture.
     """
+    results = pathlib.Path(os.path.abspath(output))
+    every = [_find(source, results) for source in sources]
+    root = pathlib.Path(os.path.commonpath([found.root for found in every]))
+    files = sorted({file for found in every for file in found.files})
+    return Found(root, files, sum(found.left_out for found in every))
+
+
+def _find(source: str, results: pathlib.Path) -> Found:
     path = pathlib.Path(os.path.abspath(source))
     if path.is_file():
         return Found(path.parent, [path], 0)
@@ -52,14 +62,13 @@ def find_pictures(source: str, output: str) -> Found:
         # A pipe or a link that leads nowhere stays, to be named when it can't be read.
         files = wanted = sorted(pathlib.Path(name) for name in matches if not os.path.isdir(name))
         root = pathlib.Path(os.path.commonpath([file.parent for file in files])) if files else path
-    results = pathlib.Path(os.path.abspath(output))
     wanted = [
         file for file in wanted if not (file.name.endswith(ANNOTATED) and results in file.parents)
     ]
     if not wanted:
         raise FileNotFoundError(
-            f"no picture at --input={source}; accepted: a picture file, a folder with pictures in "
-            "it or in its sub folders, or a pattern such as 'photos/*.jpg'"
+            f"no picture at {source}; accepted: a picture file, a folder with pictures in it or in "
+            "its sub folders, or a pattern such as 'photos/*.jpg'"
         )
     return Found(root, wanted, len(files) - len(wanted))
 
