@@ -233,9 +233,7 @@ class TestTrackedFaces:
 
     def test_arrays_of_two_lengths(self):
         with pytest.raises(ValueError, match=r"ids \[2\]"):
-            mj.TrackedFaces(
-                *(getattr(self.FACES, n) for n in ("boxes", "scores", "landmarks")), [1, 2]
-            )
+            dataclasses.replace(self.FACES, ids=np.array([1, 2]))
 
 
 def test_a_face_that_crosses_the_picture_is_followed_by_the_networks(tmp_path):
