@@ -11,7 +11,7 @@ import numpy as np
 
 from mtcnn_jax.cascade.stages import Params
 from mtcnn_jax.config import DetectConfig, is_whole, plain_number
-from mtcnn_jax.detect import checked, detect_batch
+from mtcnn_jax.detect import checked, detect, detect_batch
 from mtcnn_jax.faces import Faces
 from mtcnn_jax.video.ahead import ahead
 from mtcnn_jax.video.reading import Picture, load_av, read_frames
@@ -150,7 +150,7 @@ def look(
     with contextlib.closing(ahead(pictures, max(AHEAD, size))) as coming:
         while batch := list(itertools.islice(coming, size)):
             wanted = [picture.image for picture in batch if picture.index % options.every == 0]
-            found = iter(detect_batch(params, wanted, config, batch_size=size) if wanted else [])
+            found = iter(_found(params, wanted, config, size))
             for picture in batch:
                 if picture.index % options.every:
                     yield Frame(picture, None)
@@ -163,6 +163,14 @@ def look(
                     time = picture.time
                     filtered, faces = smoothed(filtered, time, faces, smoothing=smoothing)
                 yield Frame(picture, faces)
+
+
+def _found(
+    params: Params, images: list[np.ndarray], config: DetectConfig, size: int
+) -> list[Faces]:
+    if size == 1:
+        return [detect(params, image, config) for image in images]
+    return detect_batch(params, images, config, batch_size=size) if images else []
 
 
 def between(before: Faces, after: Faces, share: float) -> Faces:

@@ -104,6 +104,13 @@ def read_frames(path: str | os.PathLike, *, every: int = 1) -> Iterator[Picture]
             raise ValueError(f"{name!r} holds no frame; accepted: {ACCEPTED}")
 
 
+def count_frames(path: str | os.PathLike) -> int | None:
+    """How many frames a file says that it has; None where it does not."""
+    av, name = load_av(), os.fsdecode(path)
+    with errors_told(name), av.open(local(path)) as file:
+        return film_of(file, name).frames or None
+
+
 def film_of(file: Any, name: str) -> Any:
     """The stream of a file's film.
 

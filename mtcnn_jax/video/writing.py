@@ -70,6 +70,16 @@ def recording(source: str | os.PathLike, output: str | os.PathLike) -> Iterator[
                 writes.end()
 
 
+def is_ours(path: str | os.PathLike) -> bool:
+    """Whether a file is a video that `recording` wrote."""
+    av = load_av()
+    try:
+        with av.open(local(path)) as file:
+            return MARK in dict(file.metadata).values()
+    except av.error.FFmpegError:
+        return False
+
+
 def _settings(ending: str, base: Fraction) -> dict[str, str]:
     """Of a container: of MP4 and MOV, that a film begins at its tick, and plays while it loads."""
     if ending == ".mkv":

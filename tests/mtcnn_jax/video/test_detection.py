@@ -1,5 +1,6 @@
 """Frames with their faces: with a stand-in for the networks, and once with them."""
 
+import dataclasses
 import threading
 
 import jax
@@ -45,6 +46,10 @@ def stand_in(monkeypatch):
         batches.append(len(images))
         return [find_square(image) for image in images]
 
+    def found_in_one(params, image, config):
+        return found(params, [image], config, batch_size=1)[0]
+
+    monkeypatch.setattr(detection, "detect", found_in_one)
     monkeypatch.setattr(detection, "detect_batch", found)
     return batches
 
