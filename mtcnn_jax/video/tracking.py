@@ -7,8 +7,8 @@ import numpy as np
 from mtcnn_jax.config import is_whole
 from mtcnn_jax.faces import Faces
 
-LEAST = 0.3
-"""Likeness from which a face may be that of a track: one moved by 0.63 of its width, say."""
+LEAST = 0.2
+"""Likeness from which a face may be that of a track: one moved by 0.75 of its width, say."""
 
 
 @dataclasses.dataclass(frozen=True)
