@@ -103,7 +103,7 @@ class Checks:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in range(0, len(named), CHUNK):
                 chunk = named[start : start + CHUNK]
-                looks = pool.map(lambda one: _look(archive, one), chunk)
+                looks = pool.map(lambda one: look(archive, one), chunk)
                 for one, found in zip(chunk, looks, strict=True):
                     if isinstance(found, PictureError):
                         self.broken(found)
@@ -114,7 +114,8 @@ class Checks:
             raise ArchiveError(f"{archive.path}: none of {len(named)} pictures can be read")
 
 
-def _look(archive: PictureArchive, one: Named) -> tuple[bytes, Shape] | PictureError:
+def look(archive: PictureArchive, one: Named) -> tuple[bytes, Shape] | PictureError:
+    """The bytes of a picture that can be decoded, and its height and width; else the error."""
     try:
         encoded = archive.read(one.member, named_by=one.place)
         try:

@@ -37,6 +37,11 @@ class Picture(NamedTuple):
     exhaustive: bool
 
 
+def known_points(picture: Picture) -> np.ndarray:
+    """bool [m]: which faces that count have all five points."""
+    return np.isfinite(picture.landmarks).all(axis=(1, 2)) & ~picture.ignored
+
+
 def read_pixels(picture: Picture) -> np.ndarray:
     """The pixels of a picture, uint8 [h, w, 3].
 
@@ -86,6 +91,14 @@ def _from_stock_wider(example: Mapping[str, Any]) -> Picture:
     return Picture(name, encoded, boxes, ignored, _unknown(len(boxes)), True)
 
 
+def _from_own_folder(example: Mapping[str, Any]) -> Picture:
+    faces, name = example["faces"], example["image/filename"].decode()
+    boxes = np.array(faces["bbox"], np.float32).reshape(-1, 4)
+    landmarks = np.array(faces["landmarks"], np.float32).reshape(-1, 5, 2)
+    ignored = np.array(faces["ignored"], bool)
+    return Picture(name, example["image"], boxes, ignored, landmarks, True)
+
+
 _STOCK_POINTS = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
 
 
@@ -103,6 +116,7 @@ READERS: dict[str, dict[str, Callable[[Mapping[str, Any]], Picture]]] = {
         "wider_face_archives": _from_wider_archives,
         "wider_face": _from_stock_wider,
     },
+    "folder": {"own_folder": _from_own_folder},
     "celeb_a_wild": {"celeb_a_wild": _from_celeb_archives},
     "celeb_a": {"celeb_a_aligned": _from_celeb_archives, "celeb_a": _from_stock_celeb},
 }

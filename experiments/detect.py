@@ -12,7 +12,7 @@ from absl import app, flags, logging
 
 from mtcnn_jax.commandline.detection import run
 from mtcnn_jax.commandline.endings import until_interrupted
-from mtcnn_jax.commandline.options import OPTIONS
+from mtcnn_jax.commandline.options import FLAGS
 
 _DEFINE = {
     bool: flags.DEFINE_boolean,
@@ -27,13 +27,13 @@ def define_flags() -> None:
     """Defines the command's flags; a function, so that commands can be imported side by side."""
     flags.DEFINE_string("input", None, "A picture, a folder or a glob pattern.", required=True)
     flags.DEFINE_string("output", None, "The folder for the results.", required=True)
-    for option in OPTIONS:
-        if option.accepted and option.kind is str:
-            flags.DEFINE_enum(option.name, option.default, option.accepted, option.help)
-        elif option.kind is tuple:
-            flags.DEFINE_list(option.name, list(map(str, option.default)), option.help)
+    for flag in FLAGS:
+        if flag.accepted and flag.kind is str:
+            flags.DEFINE_enum(flag.name, flag.default, flag.accepted, flag.help)
+        elif flag.kind is tuple:
+            flags.DEFINE_list(flag.name, list(map(str, flag.default)), flag.help)
         else:
-            _DEFINE[option.kind](option.name, option.default, option.help)
+            _DEFINE[flag.kind](flag.name, flag.default, flag.help)
 
 
 def main(argv: list[str]) -> int:
@@ -43,7 +43,7 @@ def main(argv: list[str]) -> int:
     values = flags.FLAGS
     if not values["verbosity"].present:
         logging.set_verbosity(logging.WARNING)  # Else JAX tells of every backend it did not find.
-    chosen = {option.name: getattr(values, option.name) for option in OPTIONS}
+    chosen = {flag.name: getattr(values, flag.name) for flag in FLAGS}
     return until_interrupted(functools.partial(run, [values.input], values.output, chosen))
 
 

@@ -8,8 +8,8 @@ r"""Evaluates weights, or predictions made elsewhere, as the papers do.
     celeb_a     celeb_a_wild prepared in --data_dir      a list of landmarks as CelebA's, of --split
     aflw        --aflw_dir with aflw.sqlite              the same, of AFLW's pictures
     fddb        --fddb_dir with the ellipses; pictures   FDDB's text, rectangles or ellipses
-    labelled    --data_dir and --annotations, or WIDER   WIDER FACE's text files, or COCO's results
-                FACE as prepared
+    labelled    --data_dir and --annotations, a file or  WIDER FACE's text files, or COCO's results
+                a prepared set; else WIDER FACE
     robustness  as labelled                              none
 
 "all" is the first three. No --data_dir is needed where nothing in it is read: by fddb and aflw with
@@ -55,7 +55,7 @@ Results = dict[str, dict[str, Result]]
 
 
 def parse_weights(texts: Sequence[str]) -> dict[str, str | None]:
-    """Name and path of each set of weights: "path" or "name=path"; the bundled ones for none."""
+    """Name and path of each set of weights: "path" or "name=path", None for bundled ones."""
     if not texts:
         return {"bundled": None}
     named: dict[str, str | None] = {}
@@ -67,7 +67,7 @@ def parse_weights(texts: Sequence[str]) -> dict[str, str | None]:
             raise ValueError(f"--weights={text}; accepted: a path or name=path")
         if name in named:
             raise ValueError(f"--weights calls two files {name}; accepted: name=path for each")
-        named[name] = path
+        named[name] = None if path == "bundled" else path
     return named
 
 
@@ -179,7 +179,7 @@ def define_flags() -> None:
     default = Settings("", "")
     text = flags.DEFINE_string
     flags.DEFINE_list("benchmark", ["all"], f"all, or of {', '.join(BENCHMARKS)}.")
-    flags.DEFINE_list("weights", [], ".npz files, as path or name=path; the bundled ones if none.")
+    flags.DEFINE_list("weights", [], "path or name=path of .npz files, or bundled, if none.")
     text("predictions", "", "Detections made elsewhere, to score instead of running weights.")
     text("data_dir", "", f"Folder of {FOLDERS['data_dir']}, where one is read.")
     text("output", None, "Folder for the results.", required=True)
@@ -187,7 +187,7 @@ def define_flags() -> None:
     for name in OWN_FOLDERS:
         text(name, "", f"Folder of {FOLDERS[name]}; --data_dir if not given.")
     text("curves_dir", "", "Folder with published FDDB curves, to compare with.")
-    text("annotations", "", "Labels of the pictures in --data_dir, a .txt or .json file.")
+    text("annotations", "", "Labels of --data_dir's pictures, a file, or the name of a set.")
     text("identities", "", "CelebA's identity_CelebA.txt, for errors by person.")
     for name in NUMBERS:
         flags.DEFINE_float(name, getattr(default, name), f"See Settings.{name}.")

@@ -1,4 +1,4 @@
-"""Detection on any picture: the padded, jitted cascade behind plain arrays in and out."""
+"""Detection on one picture of any size, and the windows that each stage leaves of many."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -20,8 +20,9 @@ from mtcnn_jax.images import read_image
 from mtcnn_jax.networks.forks import check_process
 from mtcnn_jax.networks.layers import INPUT_SIZE
 from mtcnn_jax.runtime import pictures
+from mtcnn_jax.runtime.batches import run_many
 from mtcnn_jax.runtime.buckets import BUCKETS, Buckets, check_size
-from mtcnn_jax.runtime.canvases import run_all, run_one
+from mtcnn_jax.runtime.canvases import run_one
 from mtcnn_jax.runtime.compiled import detector, staged, unpacked
 
 
@@ -37,14 +38,16 @@ def checked(config: Any, batch_size: int | None) -> int:
     return number
 
 
-def _check_params(
+def check_params(
     params: Any, config: DetectConfig, stages: Sequence[str] = tuple(INPUT_SIZE)
 ) -> None:
+    """Checks that parameters are those of some networks, and nothing is traced."""
     check_networks(params, stages)
     check_outside_jit(params, config)
 
 
-def _read_all(images: Iterable[Any]) -> list[np.ndarray]:
+def check_images(images: Any) -> None:
+    """Refuses what is one picture, or none."""
     single = isinstance(images, (str, os.PathLike, bytes, bytearray, memoryview))
     # A file gives its lines.
     if single or hasattr(images, "read") or not isinstance(images, Iterable):
@@ -57,13 +60,18 @@ def _read_all(images: Iterable[Any]) -> list[np.ndarray]:
             f"images is an array {list(images.shape)}, one picture; accepted is a list of pictures "
             "or an array [n, h, w, 3] (`detect` takes one)"
         )
+
+
+def _read_all(images: Iterable[Any]) -> list[np.ndarray]:
+    check_images(images)
     arrays = [read_image(image) for image in images]
     for array in arrays:  # Before any is looked at.
         check_size(*array.shape[:2])
     return arrays
 
 
-def _faces(found: np.ndarray) -> Faces:
+def to_faces(found: np.ndarray) -> Faces:
+    """The faces in what a detector gives for a picture, float32 [n + 1, 16]."""
     boxes, scores, landmarks = unpacked(found)
     return Faces(boxes, scores, landmarks)
 
@@ -96,53 +104,16 @@ def detect(params: Params, image: Any, config: DetectConfig = DetectConfig()) ->
     """
     checked(config, None)
     picture = read_image(image)
-    _check_params(params, config)
+    check_params(params, config)
     with outside_jit():
-        return _faces(_one(params, picture, config))
+        return to_faces(look(params, picture, config))
 
 
-def _one(params: Params, picture: np.ndarray, config: DetectConfig) -> np.ndarray:
+def look(params: Params, picture: np.ndarray, config: DetectConfig) -> np.ndarray:
+    """Looks at one picture, uint8 [h, w, 3], by what suits it and the device."""
     if pictures.serves(config) and not pictures.has_own(picture, config):
         return pictures.look(params, picture, config)
     return run_one(detector(many=False), params, picture, config)
-
-
-def detect_batch(
-    params: Params,
-    images: Iterable[Any],
-    config: DetectConfig = DetectConfig(),
-    *,
-    batch_size: int | None = None,
-) -> list[Faces]:
-    """Detects the faces of many pictures, of any sizes.
-
-    Args:
-        params: from `load_params`.
-        images: what `detect` accepts, each: a list of such, or an array [n, h, w, 3].
-        config: how to look.
-        batch_size: pictures of one bucket that go through together, fewer where those would be of
-            more than 134 megapixels; by default 1 on a CPU, where one picture keeps all cores busy,
-            and 16 elsewhere.
-
-    Returns:
-        The faces of each picture, in order, equal to `detect` one by one.
-
-    Raises:
-        FileNotFoundError, TypeError, ValueError: as `detect`; also if `images` is one picture.
-
-    Example:
-        >>> [len(faces) for faces in mj.detect_batch(params, ["photo.jpg", "photo.jpg"])]
-        [1, 1]
-    """
-    batch_size = checked(config, batch_size)
-    arrays = _read_all(images)
-    _check_params(params, config)
-    with outside_jit():
-        if batch_size == 1:
-            return [_faces(_one(params, picture, config)) for picture in arrays]
-        one, many = detector(many=False), detector(many=True)
-        found = run_all(one, many, params, arrays, config, batch_size)
-    return [_faces(one) for one in found]
 
 
 def detect_stages(
@@ -158,7 +129,7 @@ def detect_stages(
 
     Args:
         params: of the networks up to `until`.
-        images: as in `detect_batch`.
+        images: as in `detect_batch`; all are read before any is looked at.
         config: how to look.
         until: the last stage to run, "pnet", "rnet" or "onet".
         batch_size: as in `detect_batch`.
@@ -182,7 +153,7 @@ def detect_stages(
     batch_size = checked(config, batch_size)
     arrays = _read_all(images)
     stages = list(INPUT_SIZE)
-    _check_params(params, config, stages[: stages.index(until) + 1])
+    check_params(params, config, stages[: stages.index(until) + 1])
     with outside_jit():
         if batch_size == 1 and pictures.serves(config):
             return [
@@ -190,7 +161,7 @@ def detect_stages(
                 for picture in arrays
             ]
         one, many = staged(until, many=False), staged(until, many=True)
-        found = run_all(one, many, params, arrays, config, batch_size, buckets)
+        found = list(run_many(one, many, params, arrays, config, batch_size, buckets))
     return [
         {
             name: np.concatenate([stage.boxes, stage.scores[:, None]], axis=1)[stage.valid]

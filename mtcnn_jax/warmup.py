@@ -8,10 +8,11 @@ import numpy as np
 
 from mtcnn_jax.cascade.stages import Params
 from mtcnn_jax.config import DetectConfig, is_whole
-from mtcnn_jax.detect import checked, detect, detect_batch
+from mtcnn_jax.detect import checked, detect
 from mtcnn_jax.networks.backends import tries_unrolled
 from mtcnn_jax.runtime import pictures
 from mtcnn_jax.runtime.buckets import bucket_of
+from mtcnn_jax.stream import detect_batch
 
 OWN = 2**22
 """Pixels of a bucket up to which a program of its own is quicker than the one for any size."""

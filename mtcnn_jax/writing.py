@@ -4,24 +4,26 @@ import contextlib
 import pathlib
 import tempfile
 from collections.abc import Iterator
+from typing import BinaryIO
+
+BESIDE = ".mtcnn_jax-"
+"""How the name of a folder begins in which a file is made. One that is still there was left by a
+process that was killed."""
 
 
 @contextlib.contextmanager
-def appears_whole(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Has a file appear once the block of `with` ends, and not at all where that fails.
+def whole_path(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Another path for a file to be written at, which appears at its own once the block is through.
 
     Args:
         path: The file; one already there, or a link, is replaced.
 
-    Yields:
-        Another path, in a hidden folder beside it, for the block to write.
-
     Raises:
-        OSError: There is no such folder, or nothing can be written to it; the text names the file.
+        OSError: There is no such folder, or it cannot be written to; the text names the file.
     """
     with contextlib.ExitStack() as stack:
         try:
-            beside = tempfile.TemporaryDirectory(prefix=".", dir=path.parent)
+            beside = tempfile.TemporaryDirectory(prefix=BESIDE, dir=path.parent)
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(path)) from error
         whole = pathlib.Path(stack.enter_context(beside), path.name)
@@ -32,21 +34,28 @@ def appears_whole(path: pathlib.Path) -> Iterator[pathlib.Path]:
             raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def write_whole(path: pathlib.Path, content: bytes, *, private: bool = False) -> None:
-    """Writes a file, which appears only once it is whole.
+@contextlib.contextmanager
+def whole_file(path: pathlib.Path, *, private: bool = False) -> Iterator[BinaryIO]:
+    """A file to write to, which appears at its path only once the block is through.
 
     Args:
         path: The file; one already there, or a link, is replaced.
-        content: What it is to hold.
         private: Whether this user alone may read and write it.
 
     Raises:
         OSError: It cannot be written; the text names it.
     """
     try:
-        with appears_whole(path) as whole:
+        with whole_path(path) as whole:
             # Opened here and not by tempfile, for the permissions that any new file gets.
             whole.touch(0o600 if private else 0o666)
-            whole.write_bytes(content)
+            with open(whole, "wb") as file:
+                yield file
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def write_whole(path: pathlib.Path, content: bytes, *, private: bool = False) -> None:
+    """Writes a file of this content, as `whole_file` does."""
+    with whole_file(path, private=private) as file:
+        file.write(content)

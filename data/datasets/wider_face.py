@@ -39,12 +39,14 @@ class Annotation(NamedTuple):
         boxes: float32 [m, 4], xyxy in pixels.
         attributes: int64 [m, 6], in the order of `ATTRIBUTES`.
         place: the file and line that name the picture.
+        places: the file and line of each box.
     """
 
     name: str
     boxes: np.ndarray
     attributes: np.ndarray
     place: str
+    places: tuple[str, ...] = ()
 
 
 def _is_name(line: str) -> bool:
@@ -70,7 +72,10 @@ def parse_annotations(name: str, text: str) -> list[Annotation]:
         picture = check_name(picture, place)
         count = lines.count("boxes")
         zeros = not count and bool(lines) and not _is_name(lines.next)
-        rows = [lines.pixels(lines.take(), 10) for _ in range(count or zeros)]
+        rows, places = [], []
+        for _ in range(count or zeros):
+            rows.append(lines.pixels(lines.take(), 10))
+            places.append(lines.place)
         table = np.array(rows if count else np.zeros((0, 10)), np.float64)
         boxes = np.concatenate([table[:, :2], table[:, :2] + table[:, 2:4]], axis=1)
         attributes = table[:, 4:].astype(np.int64)
@@ -82,7 +87,8 @@ def parse_annotations(name: str, text: str) -> list[Annotation]:
                 f"{name}, the picture of {place}, box {row + 1}: {ATTRIBUTES[column]} is "
                 f"{table[row, 4 + column]:g}; accepted is 0 to {limits[column] - 1}"
             )
-        found.append(Annotation(picture, boxes.astype(np.float32), attributes, place))
+        told = tuple(places[:count])
+        found.append(Annotation(picture, boxes.astype(np.float32), attributes, place, told))
     if not found:
         raise ArchiveError(f"{name} is empty; accepted is one picture or more")
     return found

@@ -38,7 +38,8 @@ class Settings:
         aflw_dir: folder with AFLW's database and pictures.
         fddb_dir: folder with FDDB's annotations and pictures.
         curves_dir: folder with published FDDB curves, to draw beside; "" for none.
-        annotations: file with the labels of the folder `data_dir`; "" for WIDER FACE as prepared.
+        annotations: file with the labels of the folder `data_dir`, or the name of a data set
+            prepared there; "" for WIDER FACE.
         identities: CelebA's identity_CelebA.txt, to tell people of several pictures from those of
             one; "" not to.
         min_face_size: side in pixels of the smallest face looked for.

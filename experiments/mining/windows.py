@@ -1,5 +1,7 @@
 """Which labelled windows of a picture make samples."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from data import records, sampling
@@ -39,20 +41,33 @@ def picture_windows(
         )
         for windows in (proposed, np.concatenate(around))
     ]
+    known = np.isfinite(picture.landmarks).all(axis=(1, 2))[~ignored]
+    count = round(config.landmark_windows * each[known].sum())
     if not picture.exhaustive:
-        # Detected windows first, parts among them: faces lie 5% of the side higher in those than in
-        # squares about their boxes, and landmarks are read off parts too.
-        count = round(config.landmark_windows * each.sum())
-        points = sampling.as_landmarks(labelled[0], kinds=(POSITIVE, PART))
-        detected = sampling.choose(points, {LANDMARK: count}, rng)
-        left = {LANDMARK: count - len(detected.kinds)}
-        others = sampling.choose(sampling.as_landmarks(labelled[1]), left, rng)
-        return sampling.merge([detected, others])
+        return landmark_windows(labelled, count, rng)
     # Half of the positives and parts are detected windows where there are enough of them.
-    count = round(config.positives * each.sum())
-    limits = {NEGATIVE: negatives, POSITIVE: count // 2, PART: count // 2}
+    wanted = round(config.positives * each.sum())
+    limits = {NEGATIVE: negatives, POSITIVE: wanted // 2, PART: wanted // 2}
     detected = sampling.choose(labelled[0], limits, rng, balance=config.balance)
-    left = {kind: count - int((detected.kinds == kind).sum()) for kind in (POSITIVE, PART)}
+    left = {kind: wanted - int((detected.kinds == kind).sum()) for kind in (POSITIVE, PART)}
     if alone:
         left[NEGATIVE] = negatives
-    return sampling.merge([detected, sampling.choose(labelled[1], left, rng)])
+    chosen = [detected, sampling.choose(labelled[1], left, rng)]
+    if count:
+        chosen.append(landmark_windows(labelled, count, rng))
+    return sampling.merge(chosen)
+
+
+def landmark_windows(
+    labelled: Sequence[sampling.Windows], count: int, rng: np.random.Generator
+) -> sampling.Windows:
+    """At most `count` windows of faces with known points, of proposed windows and of others.
+
+    Detected windows come first, parts among them: faces lie 5% of the side higher in those than in
+    squares about their boxes, and landmarks are read off parts too.
+    """
+    points = sampling.as_landmarks(labelled[0], kinds=(POSITIVE, PART))
+    detected = sampling.choose(points, {LANDMARK: count}, rng)
+    left = {LANDMARK: count - len(detected.kinds)}
+    others = sampling.choose(sampling.as_landmarks(labelled[1]), left, rng)
+    return sampling.merge([detected, others])

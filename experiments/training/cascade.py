@@ -95,3 +95,17 @@ class CascadeConfig:
             "%s is left out for %s: the ratio asks for no landmarks", self.mining.celeb, stage
         )
         return dataclasses.replace(self.mining, celeb="")
+
+    def without_landmarks(self) -> "CascadeConfig":
+        """The same recipe with no landmark samples in any batch."""
+
+        def bare(run: TrainConfig) -> TrainConfig:
+            ratio = [*run.ratio]
+            ratio[LANDMARK] = 0.0
+            return dataclasses.replace(run, ratio=tuple(ratio))
+
+        stages = {stage: bare(self.of(stage)) for stage in STAGES}
+        if self.proposing:
+            pnet, rnet = bare(self.proposing.pnet), bare(self.proposing.rnet)
+            stages["proposing"] = dataclasses.replace(self.proposing, pnet=pnet, rnet=rnet)
+        return dataclasses.replace(self, **stages)

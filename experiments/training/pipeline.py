@@ -10,6 +10,7 @@ import numpy as np
 from absl import logging
 
 from data import records
+from data.samples import LANDMARK
 from experiments.mining.calibration import calibrate
 from experiments.mining.config import MineConfig
 from experiments.mining.origin import (
@@ -104,6 +105,22 @@ def calibrated(
     return path
 
 
+def with_landmarks_there_are(recipe: CascadeConfig) -> CascadeConfig:
+    """The recipe, without landmark samples where no face has five points.
+
+    A data set of landmarks (`MineConfig.celeb`) has such faces.
+    """
+    wider, celeb = recipe.mining.wider, recipe.mining.celeb
+    if celeb or not wider or not any(recipe.of(stage).ratio[LANDMARK] for stage in STAGES):
+        return recipe
+    pictures = records.read_pictures(wider, split="train", data_dir=recipe.mining.data_dir)
+    if any(records.known_points(picture).any() for picture in pictures):
+        return recipe
+    fresh = "" if recipe.onet.init else ", which then mean nothing: O-Net starts from no weights"
+    logging.warning("no face of %s has five points: no landmarks are trained%s", wider, fresh)
+    return recipe.without_landmarks()
+
+
 class Training:
     """The cascade while it is trained: what is known of it, stage by stage.
 
@@ -196,6 +213,7 @@ def train_all(
         FileNotFoundError: if a data set is not prepared.
         ValueError: if the folder holds runs with other settings; before anything is done.
     """
+    recipe = with_landmarks_there_are(recipe)
     plan = plan_rounds(recipe, workdir, samples)
     proposers = plan_proposing(recipe, workdir, samples)
     for config in (*sum(plan, []), *proposers):

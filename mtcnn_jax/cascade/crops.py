@@ -116,11 +116,11 @@ def materialized_mips(
         parts = [level.reshape(-1, 3 * LINE) for level in flat]
         return jnp.concatenate([*parts, jnp.zeros((SPARE // LINE, 3 * LINE), jnp.float32)])
 
-    shape = (_starts(shapes)[-1] + SPARE) // LINE, 3 * LINE
+    shape = (level_starts(shapes)[-1] + SPARE) // LINE, 3 * LINE
     return materialize(lines, shape, always=size[0] >= 0).reshape(-1, 3), shapes
 
 
-def _starts(shapes: tuple[tuple[int, int], ...]) -> np.ndarray:
+def level_starts(shapes: tuple[tuple[int, int], ...]) -> np.ndarray:
     """int [n + 1]: where each level of `materialized_mips` begins, and where the last one ends."""
     lines = [0] + [-(-height * width // LINE) for height, width in shapes]
     return LINE * np.cumsum(lines)
@@ -130,7 +130,7 @@ def parted(pixels: jax.Array, shapes: tuple[tuple[int, int], ...]) -> list[jax.A
     """The levels of `materialized_mips`, each [h, w, 3], as `mip_chain` gives them."""
     return [
         pixels[start : start + height * width].reshape(height, width, 3)
-        for start, (height, width) in zip(_starts(shapes)[:-1], shapes, strict=True)
+        for start, (height, width) in zip(level_starts(shapes)[:-1], shapes, strict=True)
     ]
 
 
@@ -169,7 +169,7 @@ def crop_from(
     if (TAPS[-1] - 1) * crop_size + 2 > SPARE:
         most = (SPARE - 2) // (TAPS[-1] - 1)
         raise ValueError(f"crop_size is {crop_size}; accepted are sizes up to {most}")
-    starts = _starts(level_shapes)[:-1]
+    starts = level_starts(level_shapes)[:-1]
     mips = jnp.array([(start, *shape) for start, shape in zip(starts, level_shapes, strict=True)])
     return cut(
         pixels,

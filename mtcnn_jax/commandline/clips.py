@@ -10,26 +10,30 @@ from tqdm import tqdm
 
 import mtcnn_jax as mj
 from mtcnn_jax.cascade.stages import Params
-from mtcnn_jax.commandline.results import to_record
+from mtcnn_jax.commandline.options import Options
+from mtcnn_jax.commandline.results import chosen, start_of, to_record
 from mtcnn_jax.video.annotation import Draw, draw_known, with_all_faces
 from mtcnn_jax.video.detection import Frame, check_video, look
 from mtcnn_jax.video.detection import Options as Way
 from mtcnn_jax.video.reading import Picture, count_frames, read_frames
 from mtcnn_jax.video.writing import ENDINGS as WRITTEN
 from mtcnn_jax.video.writing import is_ours, recording
-from mtcnn_jax.writing import appears_whole
-
-ENDINGS = frozenset(".avi .m4v .mkv .mov .mp4 .webm".split())
-"""How the names of videos end, in small or capital letters."""
+from mtcnn_jax.writing import whole_path
 
 LINES = ".faces.jsonl"
 """What the name of a video's lines ends with, after its own whole name."""
+
+_KINDS = _DRAWN, _HIDDEN = "faces", "blurred"
 
 _RECORD = b'{"frame": '
 
 
 def detect_clip(
-    params: Params, path: pathlib.Path, folder: pathlib.Path, config: mj.DetectConfig, options: Any
+    params: Params,
+    path: pathlib.Path,
+    folder: pathlib.Path,
+    config: mj.DetectConfig,
+    options: Options,
 ) -> tuple[int, int]:
     """Detects the faces of a video and writes what was found.
 
@@ -64,7 +68,7 @@ def detect_clip(
         return _counted(lines)
     folder.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
-        told = stack.enter_context(appears_whole(lines))
+        told = stack.enter_context(whole_path(lines))
         file = stack.enter_context(open(told, "w", encoding="utf-8"))
         writers = [(stack.enter_context(recording(path, copy)), copies[copy]) for copy in copies]
         total = count_frames(path)
@@ -83,7 +87,7 @@ def detect_clip(
 class _Lines:
     """A video's lines, as they are written; how many, and of how many faces."""
 
-    def __init__(self, file: TextIO, options: Any) -> None:
+    def __init__(self, file: TextIO, options: Options) -> None:
         self._file, self._options = file, options
         self.frames = self.faces = 0
 
@@ -109,42 +113,49 @@ def to_line(picture: Picture, faces: mj.TrackedFaces) -> dict[str, Any]:
     }
 
 
-def chosen(faces: Any, size: tuple[int, int], options: Any) -> Any:
-    """Of a frame's faces, those that were asked for."""
-    faces = faces[faces.scores >= options.min_score]
-    count = len(faces) if options.max_faces is None else options.max_faces
-    if options.select == "all":
-        return faces[:count]
-    return faces.largest(count) if options.select == "largest" else faces.most_central(size, count)
-
-
-def _copies(path: pathlib.Path, folder: pathlib.Path, options: Any) -> dict[pathlib.Path, Draw]:
+def _copies(path: pathlib.Path, folder: pathlib.Path, options: Options) -> dict[pathlib.Path, Draw]:
     """The videos to write, and what each shows."""
     ending = path.suffix.lower() if path.suffix.lower() in WRITTEN else ".mkv"
     copies: dict[pathlib.Path, Draw] = {}
     if options.pictures:
-        copies[folder / f"{path.name}.faces{ending}"] = draw_known
+        copies[folder / f"{path.name}.{_DRAWN}{ending}"] = draw_known
     if options.blur:
         hide = functools.partial(mj.blur_faces, how=options.blur)
-        copies[folder / f"{path.name}.blurred{ending}"] = hide
+        copies[folder / f"{path.name}.{_HIDDEN}{ending}"] = hide
     return copies
+
+
+def is_told(original: pathlib.Path) -> bool:
+    """Whether there are a video's lines, from an earlier run.
+
+    Args:
+        original: Its path as it is within the folder of results.
+    """
+    return _is_ours(original.with_name(original.name + LINES))
+
+
+def remove_results(original: pathlib.Path) -> None:
+    """Removes what earlier runs made of a video, and nothing else."""
+    endings = [LINES, *(f".{kind}{ending}" for kind in _KINDS for ending in WRITTEN)]
+    for ending in endings:
+        if _is_ours(path := original.with_name(original.name + ending)):
+            path.unlink()
 
 
 def _check_replaced(path: pathlib.Path) -> None:
     """Refuses to replace what is there unless it is an earlier run's, or a link."""
-    if not path.exists() or path.is_symlink():
-        return
-    if path.is_file() and path.name.endswith(LINES):
-        with open(path, "rb") as file:
-            start = file.read(len(_RECORD))
-        ours = _RECORD.startswith(start)
-    else:
-        ours = path.is_file() and is_ours(path)
-    if not ours:
+    if path.exists() and not path.is_symlink() and not _is_ours(path):
         raise FileExistsError(
             f"{str(path)!r} is there and no result of an earlier run; accepted: another --output, "
             "or that file under another name"
         )
+
+
+def _is_ours(path: pathlib.Path) -> bool:
+    """Whether a file is one that an earlier run wrote."""
+    if not path.is_file():
+        return False
+    return start_of(path, len(_RECORD)) == _RECORD if path.name.endswith(LINES) else is_ours(path)
 
 
 def _counted(lines: pathlib.Path) -> tuple[int, int]:

@@ -1,102 +1,190 @@
 """Detection of the faces of many pictures, into a folder."""
 
+import collections
+import contextlib
+import dataclasses
+import importlib.util
 import json
 import os
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-import jax
-import numpy as np
 from tqdm import tqdm
 
 import mtcnn_jax as mj
 from mtcnn_jax.cascade.stages import Params
+from mtcnn_jax.commandline.clips import detect_clip
 from mtcnn_jax.commandline.compilations import keep_compilations
-from mtcnn_jax.commandline.endings import told
+from mtcnn_jax.commandline.copies import write_copies
+from mtcnn_jax.commandline.endings import is_of_full_disk, told
 from mtcnn_jax.commandline.lines import append_line
-from mtcnn_jax.commandline.options import to_config
-from mtcnn_jax.commandline.pictures import Found, find_pictures
-from mtcnn_jax.commandline.results import ANNOTATED, begin_lines, to_record, write_annotated
-from mtcnn_jax.runtime.buckets import check_size
+from mtcnn_jax.commandline.looking import Seen, look_through
+from mtcnn_jax.commandline.options import Options, to_options
+from mtcnn_jax.commandline.pictures import Found, find_pictures, is_clip
+from mtcnn_jax.commandline.results import LINES, chosen, to_faces, to_record
+from mtcnn_jax.commandline.resumption import Done, going_on, settings_of
+from mtcnn_jax.commandline.tables import check_tables, remove_tables, write_tables
+from mtcnn_jax.detect import checked
+from mtcnn_jax.stream import default_ahead
 
 LOOKED_AFTER = 16
 """Pictures between two looks at the memory map, which takes up to 30 ms."""
 
 
-def look_at(
-    params: Params, path: pathlib.Path, config: mj.DetectConfig
-) -> tuple[np.ndarray, mj.Faces]:
-    """Reads a picture, uint8 [h, w, 3], and finds its faces.
+@dataclasses.dataclass
+class _Tally:
+    """What a run has done, counted as it goes on."""
 
-    Raises:
-        OSError, ValueError: It cannot be read, or is too large; the text names it.
-    """
-    if path.is_dir():
-        raise ValueError(f"{str(path)!r} cannot be listed; accepted: a folder that you may read")
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{str(path)!r} is a pipe, a device or the like; accepted: a picture file")
-    try:
-        image = mj.read_image(path)
-        check_size(*image.shape[:2], name=repr(str(path)))
-        try:
-            return image, mj.detect(params, image, config)
-        except ValueError as error:
-            raise ValueError(f"{str(path)!r}: {error}") from error
-    except MemoryError as error:
-        raise ValueError(f"{str(path)!r} takes more memory than there is") from error
-    except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        raise ValueError(f"{str(path)!r} takes more memory than the device has") from error
+    pictures: int = 0
+    faces: int = 0
+    before: int = 0
+    unreadable: int = 0
+    undrawn: int = 0
+    clips: int = 0
+    frames: int = 0
+    in_clips: int = 0
+
+    def told(self, left_out: int) -> str:
+        parts = [f"pictures: {self.pictures}, faces: {self.faces}"]
+        if self.clips:
+            parts.append(f"videos: {self.clips}, frames: {self.frames}, faces: {self.in_clips}")
+        for words, count in (
+            ("done before", self.before),
+            ("not read", self.unreadable),
+            ("not drawn", self.undrawn),
+            ("other files left out", left_out),
+        ):
+            if count:
+                parts.append(f"{words}: {count}")
+        return ", ".join(parts)
 
 
-def detect_files(params: Params, found: Found, output: str, config: mj.DetectConfig) -> bool:
+def detect_files(params: Params, found: Found, output: str, options: Options) -> bool:
     """Detects the faces of all pictures found, writes the results and says what was done.
 
     Args:
         params: The networks' parameters.
-        found: The pictures.
-        output: The folder for the results, made where it is missing.
-        config: How to look for faces.
+        found: The pictures, and videos.
+        output: The folder for the results, made where it is missing. Where it holds some of an
+            earlier run, this one goes on with them.
+        options: What is asked for.
 
     Returns:
         Whether every picture could be read, and drawn with its faces.
 
     Raises:
-        OSError: A result cannot be written, or faces.jsonl is a file of the user's own; the text
-            names it.
+        OSError: A result cannot be written, a file of the user's own has the name of one, or
+            another run is at work there; the text names it.
+        ValueError: The folder's results are of other settings, or damaged.
     """
     folder = pathlib.Path(output)
     folder.mkdir(parents=True, exist_ok=True)
-    count = unreadable = undrawn = 0
-    lines = folder / "faces.jsonl"
-    begin_lines(lines)
-    bar = tqdm(found.files, unit="picture", disable=None)  # None: no bar unless on a terminal.
-    for number, path in enumerate(bar, 1):
-        if number % LOOKED_AFTER == 0:
-            mj.runtime.spare_mappings()
+    settings = settings_of(found.root, params, options)
+    within = {path: path.relative_to(found.root) for path in found.files}
+    names = {path: name.as_posix() for path, name in within.items() if not is_clip(path)}
+    check_tables(folder, options.format)
+    clips = sorted(within.keys() - names.keys())
+    begun = [folder / within[path] for path in clips]
+    with going_on(folder, settings, options, names.values(), begun) as done:
+        whole = done.files - done.lacking.keys()
+        tally = _Tally(len(done.files), done.faces, len(whole.intersection(names.values())))
+        if not done.files.issuperset(names.values()):
+            remove_tables(folder)
+        _detect_pictures(params, names, folder, options, done, tally)
+        for path in clips:
+            _detect_clip(params, path, (folder / within[path]).parent, options, tally)
+        tables = write_tables(folder, options.format)
+    where = [str(folder / LINES), *map(str, tables)]
+    if options.pictures or options.crops or options.blur:
+        where.append(f"the {'annotated ' * options.pictures}pictures beside it")
+    print(f"{tally.told(found.left_out)}; see {' and '.join(where)}")
+    return not (tally.unreadable or tally.undrawn)
+
+
+def _detect_pictures(
+    params: Params,
+    names: Mapping[pathlib.Path, str],
+    folder: pathlib.Path,
+    options: Options,
+    done: Done,
+    tally: _Tally,
+) -> None:
+    """Detects the faces of those pictures that the folder has no results of."""
+    todo = [path for path, name in names.items() if name not in done.files - done.lacking.keys()]
+    batch_size = checked(options.config, options.batch_size)
+    being_written: collections.deque[tuple[dict, Future]] = collections.deque()
+
+    def known(path: pathlib.Path) -> mj.Faces | None:
+        record = done.lacking.get(names[path])
+        return None if record is None else to_faces(record)
+
+    def begin(seen: Seen) -> None:
+        name = names[seen.path]
+        faces, size = seen.faces, seen.image.shape[:2]
+        if name not in done.lacking:
+            faces = chosen(faces, size, options)
+        record = to_record(name, *size, faces)
+        # Of the record's faces, so that they are the same when a later run makes them.
+        copies = writers.submit(write_copies, folder / name, seen.image, to_faces(record), options)
+        being_written.append((record, copies))
+
+    def finish() -> None:
+        record, copies = being_written.popleft()
+        undrawn = copies.result()
+        for sentence in undrawn:
+            tqdm.write(f"not drawn: {sentence}", file=sys.stderr)
+        tally.undrawn += bool(undrawn)
+        if record["file"] not in done.lacking:  # Last, so that what has a line is whole.
+            append_line(folder / LINES, json.dumps(record))
+            tally.pictures += 1
+            tally.faces += len(record["scores"])
+        bar.update()
+
+    with (
+        tqdm(total=len(todo), unit="picture", disable=None) as bar,  # None: only on a terminal.
+        ThreadPoolExecutor(os.cpu_count() or 1) as writers,
+        contextlib.closing(
+            look_through(params, todo, options.config, batch_size=batch_size, known=known)
+        ) as pictures,
+    ):
         try:
-            image, faces = look_at(params, path, config)
-        except (OSError, ValueError) as error:
-            unreadable += 1
-            tqdm.write(f"not read: {error}", file=sys.stderr)
-            continue
-        count += len(faces.scores)
-        file = path.relative_to(found.root).as_posix()
-        append_line(lines, json.dumps(to_record(file, *image.shape[:2], faces)))
-        try:
-            write_annotated(folder / (file + ANNOTATED), image, faces)
-        except ValueError as error:
-            undrawn += 1
-            tqdm.write(f"not drawn: {error}", file=sys.stderr)
-    done = f"pictures: {len(found.files) - unreadable}, faces: {count}"
-    done += f", not read: {unreadable}" if unreadable else ""
-    done += f", not drawn: {undrawn}" if undrawn else ""
-    done += f", other files left out: {found.left_out}" if found.left_out else ""
-    print(f"{done}; see {lines} and the annotated pictures beside it")
-    return not (unreadable or undrawn)
+            for number, seen in enumerate(pictures, 1):
+                if number % LOOKED_AFTER == 0:
+                    mj.runtime.spare_mappings()
+                if seen.failure:
+                    tally.unreadable += 1
+                    tqdm.write(f"not read: {seen.failure}", file=sys.stderr)
+                    bar.update()
+                    continue
+                begin(seen)
+                if len(being_written) > default_ahead(batch_size):
+                    finish()
+            while being_written:
+                finish()
+        except KeyboardInterrupt:  # What was looked at is not thrown away.
+            while being_written:
+                finish()
+            raise
+
+
+def _detect_clip(
+    params: Params, path: pathlib.Path, folder: pathlib.Path, options: Options, tally: _Tally
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        frames, faces = detect_clip(params, path, folder, options.config, options)
+    except (OSError, ValueError) as error:
+        if is_of_full_disk(error):
+            raise
+        tally.unreadable += 1
+        print(f"not read: {error}", file=sys.stderr)
+        return
+    tally.clips += 1
+    tally.frames += frames
+    tally.in_clips += faces
 
 
 def run(sources: Sequence[str], output: str, values: Mapping[str, Any]) -> int:
@@ -105,12 +193,13 @@ def run(sources: Sequence[str], output: str, values: Mapping[str, Any]) -> int:
     Args:
         sources: Paths of files and folders, and glob patterns.
         output: The folder for results.
-        values: Of all options, by name.
+        values: Of all flags, by name.
     """
     try:
-        config = to_config(values)
+        options = to_options(values)
         found = find_pictures(sources, output)
-        params = mj.load_params(values["weights"])
+        _check_video(found)
+        params = mj.load_params(options.weights)
         os.makedirs(output, exist_ok=True)
     except (OSError, ValueError, TypeError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -118,7 +207,16 @@ def run(sources: Sequence[str], output: str, values: Mapping[str, Any]) -> int:
     keep_compilations()
     mj.runtime.keep_memory()
     try:
-        return 0 if detect_files(params, found, output, config) else 1
-    except OSError as error:
+        return 0 if detect_files(params, found, output, options) else 1
+    except (OSError, ValueError) as error:
         print(f"error: {told(error)}; what was written before stays", file=sys.stderr)
         return 2
+
+
+def _check_video(found: Found) -> None:
+    clips = [path for path in found.files if is_clip(path)]
+    if clips and importlib.util.find_spec("av") is None:
+        raise ValueError(
+            f"{str(clips[0])!r} is a video, which is read through PyAV; install it with: python -m "
+            "pip install 'mtcnn_jax[video]'"
+        )

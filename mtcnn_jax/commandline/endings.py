@@ -14,9 +14,14 @@ INTERRUPTED = 130
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
+def is_of_full_disk(error: Exception) -> bool:
+    """Whether an error is that no space is left."""
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
 def told(error: Exception) -> str:
     """An error as one sentence, which of a full disk says where, as far as that is known."""
-    if isinstance(error, OSError) and error.errno in _FULL:
+    if is_of_full_disk(error):
         where = f" for {error.filename}" if error.filename else ""
         return f"no space is left on the disk{where}; free some and start the command again"
     return str(error)

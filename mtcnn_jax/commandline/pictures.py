@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mtcnn_jax.commandline.results import ANNOTATED
+from mtcnn_jax.commandline.results import is_result
 
 ENDINGS = frozenset(
     ".avif .bmp .gif .heic .heif .hif .jfif .jp2 .jpe .jpeg .jpg .jxl .mpo .pgm .png .pnm .ppm "
@@ -16,12 +16,16 @@ ENDINGS = frozenset(
 where a plugin of Pillow is installed; `read_image` says which."""
 
 
+CLIPS = frozenset(".avi .m4v .mkv .mov .mp4 .webm".split())
+"""How the names of videos end. They are looked at where they are named, not where folders are."""
+
+
 class Found(NamedTuple):
     """The pictures to look at.
 
     Attributes:
         root: The folder that holds all of them.
-        files: Their absolute paths, sorted.
+        files: Their absolute paths, sorted; those of videos among them.
         left_out: How many other files there were: not pictures, or results of an earlier run.
     """
 
@@ -36,7 +40,7 @@ def find_pictures(sources: Sequence[str], output: str) -> Found:
     Args:
         sources: Paths of files and folders; where there is neither, a glob pattern. A picture that
             several lead to is found once.
-        output: The folder for results. The annotated pictures in it are left out.
+        output: The folder for results. The pictures in it that are some are left out.
 
     Raises:
         FileNotFoundError: For one of them there is no such path and no file matches the pattern, or
@@ -62,15 +66,18 @@ def _find(source: str, results: pathlib.Path) -> Found:
         # A pipe or a link that leads nowhere stays, to be named when it can't be read.
         files = wanted = sorted(pathlib.Path(name) for name in matches if not os.path.isdir(name))
         root = pathlib.Path(os.path.commonpath([file.parent for file in files])) if files else path
-    wanted = [
-        file for file in wanted if not (file.name.endswith(ANNOTATED) and results in file.parents)
-    ]
+    wanted = [file for file in wanted if not (is_result(file.name) and results in file.parents)]
     if not wanted:
         raise FileNotFoundError(
             f"no picture at {source}; accepted: a picture file, a folder with pictures in it or in "
             "its sub folders, or a pattern such as 'photos/*.jpg'"
         )
     return Found(root, wanted, len(files) - len(wanted))
+
+
+def is_clip(path: pathlib.Path) -> bool:
+    """Whether a file is named like a video."""
+    return path.suffix.lower() in CLIPS
 
 
 def _files_in(folder: pathlib.Path) -> list[pathlib.Path]:

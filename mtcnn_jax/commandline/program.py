@@ -10,7 +10,7 @@ from typing import NoReturn
 import mtcnn_jax as mj
 from mtcnn_jax.commandline.detection import run
 from mtcnn_jax.commandline.endings import until_interrupted
-from mtcnn_jax.commandline.options import add_options
+from mtcnn_jax.commandline.options import add_flags
 
 _ABOUT = "Finds faces and their five points in pictures: MTCNN, in JAX."
 
@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     )
     detect.add_argument("photos", nargs="+", metavar="PHOTO", help="a photo, folder or pattern")
     detect.add_argument("--output", required=True, metavar="FOLDER", help="where results go")
-    add_options(detect)
+    add_flags(detect)
     return program
 
 

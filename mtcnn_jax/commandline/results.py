@@ -1,28 +1,48 @@
-"""What is written for a picture: a line of faces.jsonl, and the picture with its faces drawn."""
+"""What is told of a picture: a line of faces.jsonl; and how results are named and known."""
 
-import io
 import pathlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 import mtcnn_jax as mj
-from mtcnn_jax.writing import write_whole
+from mtcnn_jax.commandline.options import Options
+
+LINES = "faces.jsonl"
+"""The file with a line for each picture."""
 
 ANNOTATED = ".faces.jpg"
 """What the name of an annotated picture ends with, after the whole name of its original: two
 originals never share one."""
 
-MARK = b"mtcnn_jax: faces drawn"
-"""A comment in each annotated picture, that tells it from a file of the user's."""
+BLURRED = ".blurred.jpg"
+"""The same of a picture without its faces."""
 
-_RECORD = b'{"file": "'
-"""What a line of faces.jsonl begins with."""
+CROP = ".face{}.png"
+"""The same of one of its faces, which are counted from 0."""
+
+_RESULT = re.compile(r"\.((faces|blurred)\.(jpg|mp4|m4v|mov|mkv)|face\d+\.png)$")
+
+MARK = b"mtcnn_jax: faces drawn"
+"""A comment in each picture that is a result, that tells it from a file of the user's."""
 
 _MARK_WITHIN = 2**12
-"""Bytes from the start of a JPEG file that the comment lies in."""
+"""Bytes from the start of a picture that the comment lies in."""
 
-MOST_SIDE = 65_500
-"""Rows or columns of a JPEG file, by libjpeg."""
+RECORD = b'{"file": "'
+"""What a line of faces.jsonl begins with."""
+
+
+def chosen(faces: mj.Faces, size: Sequence[int], options: Options) -> mj.Faces:
+    """The faces of a picture of `size`, (height, width), that are kept, in their order."""
+    faces = faces[faces.scores >= options.min_score]
+    if options.select == "all":
+        return faces[: options.max_faces]
+    if options.select == "largest":
+        return faces.largest(options.max_faces)
+    return faces.most_central(size, options.max_faces)
 
 
 def to_record(file: str, height: int, width: int, faces: mj.Faces) -> dict[str, object]:
@@ -36,57 +56,44 @@ def to_record(file: str, height: int, width: int, faces: mj.Faces) -> dict[str, 
     }
 
 
-def begin_lines(path: pathlib.Path) -> None:
-    """Begins faces.jsonl: an empty file, in the place of that of an earlier run or of a link.
+def to_faces(record: Mapping[str, Any]) -> mj.Faces:
+    """The faces that a line of faces.jsonl tells of."""
+    return mj.Faces(
+        np.array(record["boxes"], np.float32).reshape(-1, 4),
+        np.array(record["scores"], np.float32),
+        np.array(record["landmarks"], np.float32).reshape(-1, 5, 2),
+    )
+
+
+def is_result(name: str) -> bool:
+    """Whether a file is named like a picture or video that is a result."""
+    return _RESULT.search(name) is not None
+
+
+def is_ours(path: pathlib.Path) -> bool:
+    """Whether a file is a picture that an earlier run wrote."""
+    return path.is_file() and MARK in start_of(path, _MARK_WITHIN)
+
+
+def check_replaced(path: pathlib.Path, start: bytes) -> None:
+    """Refuses to replace what is there unless it is an earlier run's, or a link.
+
+    Args:
+        path: The file, or where one will be.
+        start: How such a file of ours begins. Of one that was cut short there may be less.
 
     Raises:
         FileExistsError: There is a file that is none of an earlier run.
-        OSError: It cannot be written; the text names it.
     """
     if path.exists() and not path.is_symlink():
-        # Of a run that ended on a full disk there may be less than a line.
-        if not (path.is_file() and _RECORD.startswith(_start(path, len(_RECORD)))):
+        if not (path.is_file() and start.startswith(start_of(path, len(start)))):
             raise FileExistsError(
                 f"{str(path)!r} is there and no result of an earlier run; accepted: another "
                 "--output, or that file under another name"
             )
-    write_whole(path, b"")
 
 
-def write_annotated(path: pathlib.Path, image: np.ndarray, faces: mj.Faces) -> None:
-    """Writes a picture with its faces drawn.
-
-    Args:
-        path: The file; its folder is made where it is missing, and a result of an earlier run is
-            replaced.
-        image: uint8 [h, w, 3].
-        faces: Those in it.
-
-    Raises:
-        OSError: It cannot be written; the text names it.
-        ValueError: A file that is no result of an earlier run has its name, or the picture is too
-            large to be drawn on, or for a JPEG file.
-    """
-    height, width = image.shape[:2]
-    if max(height, width) > MOST_SIDE:
-        raise ValueError(
-            f"{str(path)!r} would have {width} x {height} pixels; a JPEG file has at most "
-            f"{MOST_SIDE} a side"
-        )
-    if path.exists() and not (path.is_file() and MARK in _start(path, _MARK_WITHIN)):
-        raise ValueError(
-            f"{str(path)!r} is there and no result of an earlier run; accepted: another --output, "
-            "or that file under another name"
-        )
-    content = io.BytesIO()
-    try:
-        mj.draw_faces(image, faces).save(content, "jpeg", quality=92, comment=MARK)
-    except MemoryError as error:
-        raise ValueError(f"{str(path)!r} takes more memory than there is") from error
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, content.getvalue())
-
-
-def _start(path: pathlib.Path, size: int) -> bytes:
+def start_of(path: pathlib.Path, size: int) -> bytes:
+    """The first bytes of a file."""
     with open(path, "rb") as file:
         return file.read(size)

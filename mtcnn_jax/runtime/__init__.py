@@ -4,7 +4,9 @@ In reading order:
 
 buckets: the few shapes that pictures are padded to.
 compiled: the cascade as jitted functions.
-canvases: those run on pictures of any size, again where they overflow.
+canvases: those run on a picture of any size, again where they overflow.
+batches: those run on many, some of one bucket at a time, in order.
+readahead: pictures read in threads before they are wanted.
 pictures: the program for any size, in memory that is used again.
 programs: what this process has compiled: one thread makes each, and not too many.
 ownership: what others may have written, and so is not run.

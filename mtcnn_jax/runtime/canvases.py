@@ -1,11 +1,11 @@
-"""Compiled functions run on pictures of any size: laid on canvases, again where they overflow."""
+"""Compiled functions run on a picture of any size: laid on a canvas, again where they overflow."""
 
-import collections
 import dataclasses
 import functools
 import math
+import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,19 +14,11 @@ import numpy as np
 
 from mtcnn_jax.cascade.stages import Params
 from mtcnn_jax.config import DetectConfig
-from mtcnn_jax.networks.backends import (
-    BATCH_CHUNKS,
-    UNROLLED_CAPACITIES,
-    backend_of,
-    tries_unrolled,
-)
-from mtcnn_jax.runtime.buckets import BUCKETS, MOST_PIXELS, Buckets, bucket_of, by_bucket
+from mtcnn_jax.networks.backends import UNROLLED_CAPACITIES, tries_unrolled
+from mtcnn_jax.runtime.buckets import BUCKETS, Buckets, bucket_of
 
 GROWTH = 4
 """How much larger the capacities get each time that a picture overflows them."""
-
-AHEAD = 2
-"""Batches under way at a time, and arrays that they are laid out in by turns."""
 
 GROWN_ABOVE = 2**20
 """Pixels of a canvas above which the first size of the capacities is left out: 40 faces at
@@ -47,7 +39,7 @@ def placed(config: DetectConfig) -> DetectConfig:
         return jax.tree.map(lambda threshold: jnp.asarray(threshold, jnp.float32), config)
 
 
-def _fill(canvas: np.ndarray, image: np.ndarray) -> None:
+def fill(canvas: np.ndarray, image: np.ndarray) -> None:
     """Lays `image` in the first corner of `canvas`, of which the rest may be anything."""
     canvas[: image.shape[0], : image.shape[1]] = image
 
@@ -95,76 +87,31 @@ def run_one(
     canvas = image
     if image.shape[:2] != shape:
         canvas = np.empty((*shape, 3), np.uint8)
-        _fill(canvas, image)
+        fill(canvas, image)
     size = _placed_size(height, width)
     tried = attempts(config, shape, overflown=overflown)
     for _, looking in tried:
         found = jax.device_get(run(params, canvas, size, looking))
-        if not _overflow(found).any():
+        if not overflow_of(found).any():
             return found
-    warn(_overflow(found), image, tried[-1][0], stacklevel=4)
+    warn(overflow_of(found), image, tried[-1][0])
     return found
 
 
-def warn(overflow: np.ndarray, image: np.ndarray, config: DetectConfig, *, stacklevel: int) -> None:
-    """Says how many windows a picture had over the capacities."""
+def warn(overflow: np.ndarray, image: np.ndarray, config: DetectConfig) -> None:
+    """Says, where the library was called, how many windows a picture had over the capacities."""
     height, width = image.shape[:2]
+    frame, level = sys._getframe(), 1
+    while frame.f_back and frame.f_globals["__name__"].partition(".")[0] == "mtcnn_jax":
+        frame, level = frame.f_back, level + 1
     warnings.warn(
         f"{tuple(overflow.tolist())} windows of a picture of {width} x {height} pixels went "
         f"over the capacities {config.capacities} of P-Net, R-Net and O-Net; those of lowest score "
         "were dropped. Raise DetectConfig's thresholds, min_face_size, capacities or retries.",
-        stacklevel=stacklevel + 1,
+        stacklevel=level,
     )
 
 
-def _overflow(found: Any) -> np.ndarray:
+def overflow_of(found: Any) -> np.ndarray:
     """int [3], from what any of the compiled functions gives for a picture."""
     return found[-1][:3].astype(int)
-
-
-def run_all(
-    one: Callable,
-    many: Callable,
-    params: Params,
-    images: Sequence[np.ndarray],
-    config: DetectConfig,
-    batch_size: int,
-    buckets: Buckets = BUCKETS,
-) -> list[Any]:
-    """Runs on every picture, `batch_size` of one bucket at a time; results in order."""
-    look = functools.partial(run_one, one, params, config=config, buckets=buckets)
-    if batch_size == 1:
-        return [look(image) for image in images]
-    results: dict[int, Any] = {}
-    chunks = config.chunks or BATCH_CHUNKS[backend_of(config.backend)]
-    static = placed(dataclasses.replace(config, chunks=chunks, retries=0))
-
-    def collect(found: Any, part: list[int]) -> None:
-        found = jax.device_get(found)
-        for row, number in enumerate(part):
-            single = jax.tree.map(lambda x, row=row: x[row], found)
-            if _overflow(single).any():
-                if config.retries:
-                    single = look(images[number], overflown=True)
-                else:
-                    warn(_overflow(single), images[number], config, stacklevel=4)
-            results[number] = single
-
-    # While the device looks at one batch, the host lays out the next and reads the one before.
-    under_way: collections.deque = collections.deque()
-    for shape, members in by_bucket(images, buckets).items():
-        room = max(1, min(batch_size, MOST_PIXELS // math.prod(shape)))
-        buffers = [np.empty((room, *shape, 3), np.uint8) for _ in range(AHEAD)]
-        for count, start in enumerate(range(0, len(members), room)):
-            if len(under_way) == AHEAD:
-                collect(*under_way.popleft())
-            laid_out = buffers[count % AHEAD]
-            sizes = np.zeros((room, 2), np.int32)
-            part = members[start : start + room]
-            for row, number in enumerate(part):
-                sizes[row] = images[number].shape[:2]
-                _fill(laid_out[row], images[number])
-            under_way.append((many(params, laid_out, sizes, static), part))
-    for batch in under_way:
-        collect(*batch)
-    return [results[number] for number in range(len(images))]

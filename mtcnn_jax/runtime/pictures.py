@@ -142,7 +142,7 @@ def look(
         found = jax.device_get(compiled.judge(wanted)(params, work, table, counts, second))
     _give_back(key, work)
     if _overflow(found).any():
-        warn(_overflow(found), image, last, stacklevel=4)
+        warn(_overflow(found), image, last)
     return found
 
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from mtcnn_jax.cascade.stages import Params
 from mtcnn_jax.config import DetectConfig, is_whole, plain_number
-from mtcnn_jax.detect import checked, detect, detect_batch
+from mtcnn_jax.detect import checked, detect
 from mtcnn_jax.faces import Faces
+from mtcnn_jax.stream import detect_batch
 from mtcnn_jax.video.ahead import ahead
 from mtcnn_jax.video.reading import Picture, load_av, read_frames
 from mtcnn_jax.video.smoothing import Smoothing, nothing_filtered, smoothed

@@ -12,7 +12,7 @@ from PIL import Image
 
 from mtcnn_jax.video.reading import Picture, errors_told, film_of, load_av, local
 from mtcnn_jax.video.sound import Sound
-from mtcnn_jax.writing import appears_whole
+from mtcnn_jax.writing import whole_path
 
 ENDINGS = (".mp4", ".m4v", ".mov", ".mkv")
 """Of files that can be written."""
@@ -59,7 +59,7 @@ def recording(source: str | os.PathLike, output: str | os.PathLike) -> Iterator[
         raise ValueError(f"output is {str(output)!r}; accepted are names in {', '.join(ENDINGS)}")
     if output.exists() and source.exists() and output.samefile(source):
         raise ValueError(f"output is {str(output)!r}, the video itself; accepted: another name")
-    with errors_told(str(source)), appears_whole(output) as whole, av.open(local(source)) as read:
+    with errors_told(str(source)), whole_path(output) as whole, av.open(local(source)) as read:
         film = film_of(read, str(source))
         with errors_told(str(output), "written"):
             settings = _settings(output.suffix.lower(), film.time_base)

@@ -208,7 +208,7 @@ class TestTurn:
 
 class TestCommand:
     def run(self, monkeypatch, **values):
-        defaults = {"dataset": ["wider_face"], "leave_out_broken": False}
+        defaults = {"dataset": ["wider_face"], "leave_out_broken": False, "check": ""}
         flags = type("Flags", (), {"FLAGS": type("Values", (), defaults | values)})
         monkeypatch.setattr(command, "flags", flags)
         return command.main(["prepare"])

@@ -145,6 +145,8 @@ class TestFlags:
             "a": "x/a.npz",
             "b": "y/a=b.npz",
         }
+        found = evaluate.parse_weights(["bundled", "tuned=bundled", "c.npz"])
+        assert found == {"bundled": None, "tuned": None, "c": "c.npz"}
         for wrong in (["=a.npz"], ["a="], ["x/y=a.npz"], ["x/a.npz", "y/a.npz"]):
             with pytest.raises(ValueError, match="--weights.*accepted: "):
                 evaluate.parse_weights(wrong)

@@ -17,10 +17,12 @@ import pytest
 from PIL import Image
 
 import mtcnn_jax as mj
+from mtcnn_jax import stream
 from mtcnn_jax.cascade import stages
-from mtcnn_jax.runtime import canvases
+from mtcnn_jax.runtime import batches
+from mtcnn_jax.runtime.batches import run_many
 from mtcnn_jax.runtime.buckets import bucket_of
-from mtcnn_jax.runtime.canvases import attempts, placed, run_all, run_one
+from mtcnn_jax.runtime.canvases import attempts, placed, run_one
 from tests import ROOT
 
 QUICK = mj.DetectConfig(min_face_size=40)
@@ -216,7 +218,7 @@ def test_a_picture_of_a_batch_that_overflows_is_not_looked_at_alike_again(retrie
     images = [np.zeros((480, 640, 3), np.uint8)] * 2
     told = pytest.warns(UserWarning, match="went over") if looks == 1 else contextlib.nullcontext()
     with told:
-        run_all(one, many, {}, images, config, 2)
+        list(run_many(one, many, {}, images, config, 2))
     assert seen == [(8, 4, 2), (32, 16, 8)][:looks]
 
 
@@ -323,7 +325,7 @@ def test_a_bucket_too_large_is_named(height, width):
 
 
 def test_a_batch_of_large_pictures_is_smaller(monkeypatch):
-    monkeypatch.setattr(canvases, "MOST_PIXELS", 3 * 320 * 320)
+    monkeypatch.setattr(batches, "MOST_PIXELS", 3 * 320 * 320)
     seen = []
 
     def many(params, canvases, sizes, config):
@@ -331,8 +333,9 @@ def test_a_batch_of_large_pictures_is_smaller(monkeypatch):
         return (np.zeros((len(canvases), 3), int),)
 
     images = [np.zeros((side, side, 3), np.uint8) for side in (9, 300, 300, 300, 300, 600)]
-    assert len(run_all(None, many, {}, images, QUICK, 4)) == 6
-    assert seen == [(4, 160, 160), (3, 320, 320), (3, 320, 320), (1, 768, 1024)]
+    assert len(list(run_many(None, many, {}, images, QUICK, 4))) == 6
+    # The third of 300 pixels and the one of 600 fill batches; the others go at the end.
+    assert seen == [(3, 320, 320), (1, 768, 1024), (4, 160, 160), (3, 320, 320)]
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 2**16 + 1), (200_000, 1)])
@@ -341,7 +344,7 @@ def test_a_picture_too_large_is_named(height, width):
     picture = np.broadcast_to(np.uint8(0), (height, width, 3))
     for look in (
         lambda: mj.detect(NETWORKS, picture),
-        lambda: mj.detect_batch(NETWORKS, [ARRAY, picture]),
+        lambda: mj.detect_batch(NETWORKS, [picture, ARRAY]),
         lambda: mj.detect_stages(NETWORKS, [picture]),
     ):
         with pytest.raises(ValueError, match=words):
@@ -356,7 +359,7 @@ def test_a_picture_too_large_is_named(height, width):
         ({"batch_size": 2.0}, ValueError, "batch_size is 2.0"),
         ({"images": "photo.jpg"}, TypeError, "images is a str; accepted is a list"),
         ({"images": 5}, TypeError, "images is a int; accepted is a list"),
-        ({"images": [np.zeros((4, 4), np.int64)]}, TypeError, "int64"),
+        ({"images": [np.zeros((4, 4), np.int64)], "params": NETWORKS}, TypeError, "int64"),
         ({"images": pathlib.Path("photo.jpg")}, TypeError, "images is a PosixPath; accepted is a"),
         ({"images": b"bytes"}, TypeError, "images is a bytes; accepted is a list"),
         ({"images": io.BytesIO(b"1\n2\n")}, TypeError, "images is a BytesIO; accepted is a list"),
@@ -391,9 +394,9 @@ def test_an_array_of_pictures_is_many(monkeypatch):
 
     def run(one, many, params, arrays, *arguments):
         seen.extend(array.shape for array in arrays)
-        return []
+        return iter([])
 
-    monkeypatch.setattr(sys.modules["mtcnn_jax.detect"], "run_all", run)
+    monkeypatch.setattr(stream, "run_many", run)
     mj.detect_batch(NETWORKS, np.stack([ARRAY, ARRAY]), batch_size=2)
     assert seen == [(9, 7, 3), (9, 7, 3)]
 

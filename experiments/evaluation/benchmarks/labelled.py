@@ -45,13 +45,11 @@ SHOWN = 48
 
 
 def open_pictures(settings: Settings) -> Sequence[Picture]:
-    """The labelled folder, or WIDER FACE as prepared where no annotations are named."""
-    folder = settings.folder("data_dir")
-    if settings.annotations:
-        return labelled.Pictures(folder, settings.annotations)
-    return records.read_pictures(
-        "wider_face", split=settings.split or "validation", data_dir=folder
-    )
+    """The labelled folder, or a data set as prepared: WIDER FACE where none is named."""
+    folder, named = settings.folder("data_dir"), settings.annotations or "wider_face"
+    if named not in records.READERS:
+        return labelled.Pictures(folder, named)
+    return records.read_pictures(named, split=settings.split or "validation", data_dir=folder)
 
 
 def stems(pictures: Sequence[Picture]) -> list[str]:
@@ -190,7 +188,7 @@ def from_predictions(settings: Settings, source: str | pathlib.Path) -> Result:
     All of them count for recall and false positives: no threshold is known. Of a labelled folder
     the labels alone are read.
     """
-    if settings.annotations:
+    if settings.annotations and settings.annotations not in records.READERS:
         pictures = [one.picture() for one in labelled.read_labels(settings.annotations)]
     else:
         pictures = [picture._replace(encoded=b"") for picture in open_pictures(settings)]

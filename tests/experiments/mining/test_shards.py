@@ -121,6 +121,19 @@ class TestPictureWindows:
             back = points * (window[2] - window[0]) + window[:2]
             np.testing.assert_allclose(back, one.landmarks[0], atol=1e-3)
 
+    @pytest.mark.parametrize("stage", shards.STAGES)
+    def test_points_where_all_faces_are_labelled_add_their_samples_and_change_no_other(self, stage):
+        bare, partial = picture(0), picture(0, exhaustive=False)
+        windows = choose(stage, partial._replace(exhaustive=True))
+        others = choose(stage, bare)
+        is_other = windows.kinds != LANDMARK
+        assert (~is_other).sum() == 3
+        np.testing.assert_array_equal(windows.windows[is_other], others.windows)
+        np.testing.assert_array_equal(windows.kinds[is_other], others.kinds)
+        for window, points in zip(*(windows[i][~is_other] for i in (0, 3)), strict=True):
+            back = points * (window[2] - window[0]) + window[:2]
+            np.testing.assert_allclose(back, partial.landmarks[0], atol=1e-3)
+
     @pytest.mark.parametrize("stage", ["rnet", "onet"])
     @pytest.mark.parametrize("count", [1, 30])
     def test_landmark_samples_are_detected_windows_as_far_as_there_are_any(self, stage, count):

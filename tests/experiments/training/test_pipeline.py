@@ -13,6 +13,7 @@ from experiments.recipes.files import read_recipe
 from experiments.recipes.flags import asked_for
 from experiments.recipes.overrides import override
 from experiments.training import pipeline
+from experiments.training.cascade import STAGES
 from mtcnn_jax import load_params, save_params
 from tests.experiments.flag_values import flag_values, run_of
 
@@ -99,6 +100,35 @@ def test_without_landmarks_in_the_ratio_no_data_set_of_them_is_asked_for(
     train_all(flag_values(tmp_path, ratio=ratio))
     assert asked == {"wider_face", celeb} - {""}
     assert mined == [celeb] * 6
+
+
+class TestLandmarksThereAre:
+    def of(self, monkeypatch, tmp_path, *pictures, **changed):
+        monkeypatch.setattr(records, "read_pictures", lambda dataset, *, split, data_dir: pictures)
+        values = {"ratio": "3:1:1:2", "mine_wider": "folder", "mine_celeb": "", **changed}
+        recipe = asked_for(flag_values(tmp_path, **values), "all")
+        found = pipeline.with_landmarks_there_are(recipe)
+        assert found.without_landmarks() == recipe.without_landmarks()
+        return [found.of(stage).ratio for stage in STAGES]
+
+    def test_points_of_one_face_are_enough(self, monkeypatch, tmp_path):
+        pictures = drawn(0, landmarks=False), drawn(1, landmarks=True)
+        assert self.of(monkeypatch, tmp_path, *pictures) == [(3, 1, 1, 2)] * 3
+
+    @pytest.mark.parametrize(("init", "told"), [("bundled", False), ("", True)])
+    def test_without_any_a_warning_and_no_samples_of_them(self, monkeypatch, tmp_path, init, told):
+        ignored = drawn(1, landmarks=True)._replace(ignored=np.ones(1, bool))
+        pictures = drawn(0, landmarks=False), ignored
+        warned = []
+        monkeypatch.setattr(pipeline.logging, "warning", lambda text, *a: warned.append(text % a))
+        assert self.of(monkeypatch, tmp_path, *pictures, init=init) == [(3, 1, 1, 0)] * 3
+        (text,) = warned
+        assert text.startswith("no face of folder has five points: no landmarks are trained")
+        assert ("which then mean nothing" in text) == told
+
+    def test_a_set_of_landmarks_beside_it_is_taken_to_have_some(self, monkeypatch, tmp_path):
+        found = self.of(monkeypatch, tmp_path, drawn(0, landmarks=False), mine_celeb="celeb_a_wild")
+        assert found == [(3, 1, 1, 2)] * 3
 
 
 @pytest.fixture

@@ -13,18 +13,14 @@ from PIL import Image
 import mtcnn_jax as mj
 from experiments import detect as absl_command
 from mtcnn_jax.cascade.boxes import iou
-from mtcnn_jax.commandline import detection
-from mtcnn_jax.commandline.options import OPTIONS
+from mtcnn_jax.commandline import detection, resumption
+from mtcnn_jax.commandline.looking import read_picture
 from mtcnn_jax.commandline.pictures import find_pictures
 from tests import ROOT
-from tests.mtcnn_jax.commandline.drawn import make
+from tests.mtcnn_jax.commandline.drawn import DEFAULTS, FACES, make, options
 
+LINES = ["faces.jsonl", "faces.settings.json"]
 PHOTO = ROOT / "docs" / "astronaut.jpg"
-FACES = mj.Faces(
-    np.array([[1.5, 2, 9, 10.25]], np.float32),
-    np.array([0.875], np.float32),
-    np.array([[[3, 4], [7, 4], [5, 6], [4, 8], [6.125, 8]]], np.float32),
-)
 
 
 class TestDetectFiles:
@@ -41,15 +37,14 @@ class TestDetectFiles:
 
         monkeypatch.setattr(mj, "detect", found)
 
-    def run(self, source, output, config=None):
+    def run(self, source, output, **values):
         found = find_pictures([str(source)], str(output))
-        return detection.detect_files({}, found, str(output), config or mj.DetectConfig())
+        return detection.detect_files({}, found, str(output), options(**values))
 
     def test_record_and_annotated_picture(self, tmp_path, capsys):
         make(tmp_path / "in" / "x.jpg", size=(20, 16))
-        config = mj.DetectConfig(min_face_size=12)
-        assert self.run(tmp_path / "in", tmp_path / "out", config) is True
-        assert self.configs == [config]
+        assert self.run(tmp_path / "in", tmp_path / "out", min_face_size=12) is True
+        assert self.configs == [mj.DetectConfig(min_face_size=12)]
         assert json.loads((tmp_path / "out" / "faces.jsonl").read_text()) == {
             "file": "x.jpg",
             "size": [16, 20],
@@ -75,7 +70,7 @@ class TestDetectFiles:
             for path in (tmp_path / "out").rglob("*")
             if path.is_file()
         }
-        assert written == {"faces.jsonl", *(name + ".faces.jpg" for name in originals)}
+        assert written == {*LINES, *(name + ".faces.jpg" for name in originals)}
         lines = (tmp_path / "out" / "faces.jsonl").read_text().splitlines()
         assert [json.loads(line)["file"] for line in lines] == sorted(originals)
 
@@ -85,7 +80,7 @@ class TestDetectFiles:
         for _ in range(2):
             assert self.run(tmp_path, tmp_path) is True
         assert original.read_bytes() == before
-        assert sorted(os.listdir(tmp_path)) == ["faces.jsonl", "x.jpg", "x.jpg.faces.jpg"]
+        assert sorted(os.listdir(tmp_path)) == [*LINES, "x.jpg", "x.jpg.faces.jpg"]
 
     def test_bad_file_is_named_and_the_run_goes_on(self, tmp_path, capsys):
         make(tmp_path / "a.jpg")
@@ -132,7 +127,7 @@ class TestDetectFiles:
         assert [path.name for path in found.files] == ["sub", "z.jpg"]
         assert self.run(tmp_path / "in" / "z.jpg", tmp_path / "out") is True
         with pytest.raises(ValueError, match="sub' cannot be listed; accepted: a folder that"):
-            detection.look_at({}, found.files[0], mj.DetectConfig())
+            read_picture(found.files[0])
 
     def test_a_photo_of_a_phone_names_what_reads_it(self, tmp_path, capsys, monkeypatch):
         monkeypatch.setitem(sys.modules, "pillow_heif", None)
@@ -214,7 +209,7 @@ class TestDetectFiles:
         (out / "x.jpg.faces.jpg").symlink_to(tmp_path / "not there")
         assert self.run(tmp_path / "in", out) is True
         assert precious.read_bytes() == b"precious" and not (tmp_path / "not there").exists()
-        assert sorted(os.listdir(out)) == ["faces.jsonl", "x.jpg.faces.jpg"]
+        assert sorted(os.listdir(out)) == [*LINES, "x.jpg.faces.jpg"]
         assert not any(path.is_symlink() for path in out.iterdir())
 
     def test_a_link_put_there_while_the_run_goes_on_is_not_followed(self, tmp_path, monkeypatch):
@@ -273,7 +268,7 @@ class TestDetectFiles:
         make(tmp_path / "x.jpg", size=(20, 16))
         assert self.run(tmp_path, tmp_path / "out") is True
         make(tmp_path / "x.jpg", size=(40, 32))
-        assert self.run(tmp_path / "x.jpg", tmp_path / "out") is True
+        assert self.run(tmp_path / "x.jpg", tmp_path / "out", overwrite=True) is True
         with Image.open(tmp_path / "out/x.jpg.faces.jpg") as annotated:
             assert annotated.size == (40, 32)
 
@@ -305,7 +300,7 @@ def test_the_command_finds_the_astronaut(tmp_path):
     assert str(tmp_path / "faces.jsonl") in result.stdout.splitlines()[-1]
 
 
-FLAGS = {option.name: option.default for option in OPTIONS} | {
+FLAGS = DEFAULTS | {
     "min_face_size": 40,
     "thresholds": ["0.6", "0.7", "0.7"],
     "scale_factor": 0.7,
@@ -352,10 +347,18 @@ def stand_ins(monkeypatch):
     monkeypatch.setattr(mj, "detect", lambda params, image, config: FACES)
 
 
-@pytest.mark.parametrize("most", [10, 400])
-def test_a_full_disk_ends_the_run_with_a_sentence(tmp_path, stand_ins, capsys, most):
+@pytest.mark.parametrize(
+    ("most", "name"),
+    [(10, "faces.settings.json"), (100, "faces.jsonl"), (800, "a.jpg.faces.jpg")],
+)
+def test_a_full_disk_ends_the_run_with_a_sentence(
+    tmp_path, stand_ins, monkeypatch, capsys, most, name
+):
     """A limit on the bytes of a file, which the system tells of in the same way."""
     make(tmp_path / "a.jpg")
+    if name == "faces.jsonl":
+        monkeypatch.setattr(resumption, "write_whole", lambda path, content: path.write_bytes(b""))
+        monkeypatch.setattr(detection, "write_copies", lambda *_: [])
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
     try:
@@ -363,10 +366,9 @@ def test_a_full_disk_ends_the_run_with_a_sentence(tmp_path, stand_ins, capsys, m
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     error = capsys.readouterr().err
-    name = "faces.jsonl" if most == 10 else "a.jpg.faces.jpg"
     assert error.startswith("error: ") and error.count("\n") == 1
     assert f"{tmp_path / 'out' / name}" in error and "what was written before stays" in error
-    assert os.listdir(tmp_path / "out") == ["faces.jsonl"]
+    assert sorted(os.listdir(tmp_path / "out")) == LINES[: 1 if most == 10 else 2]
 
 
 def test_an_interrupted_run_keeps_what_it_wrote(tmp_path, stand_ins, monkeypatch, capsys):
@@ -389,6 +391,6 @@ def test_an_interrupted_run_keeps_what_it_wrote(tmp_path, stand_ins, monkeypatch
     monkeypatch.setattr(absl_command.flags, "FLAGS", values)
     assert absl_command.main(["detect"]) == 130
     assert capsys.readouterr().err == "interrupted; what was finished is kept\n"
-    assert sorted(os.listdir(tmp_path / "out")) == ["a.jpg.faces.jpg", "faces.jsonl"]
+    assert sorted(os.listdir(tmp_path / "out")) == ["a.jpg.faces.jpg", *LINES]
     (line,) = (tmp_path / "out/faces.jsonl").read_text().splitlines()
     assert json.loads(line)["file"] == "a.jpg"

@@ -197,6 +197,24 @@ class TestRun:
                 tmp_path / "found.json", tmp_path / "labels.json", ["a.jpg", "s/b.jpg"]
             )
 
+    def test_a_prepared_set_may_be_named_in_place_of_a_file(self, tmp_path, monkeypatch):
+        asked = []
+
+        def read(dataset, *, split, data_dir):
+            asked.append((dataset, split, str(data_dir)))
+            return []
+
+        monkeypatch.setattr(benchmark.records, "read_pictures", read)
+        for annotations, split in (("", "validation"), ("folder", "train"), ("folder", "")):
+            benchmark.open_pictures(
+                Settings("DATA", str(tmp_path), annotations=annotations, split=split)
+            )
+        assert asked == [
+            ("wider_face", "validation", "DATA"),
+            ("folder", "train", "DATA"),
+            ("folder", "validation", "DATA"),
+        ]
+
     def test_names_that_predictions_cannot_tell_apart(self, tmp_path):
         pictures = [types.SimpleNamespace(name=name) for name in ("x/a.jpg", "x/a.png")]
         with pytest.raises(ValueError, match="x/a.jpg and x/a.png differ in their ending alone"):

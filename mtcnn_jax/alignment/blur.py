@@ -1,0 +1,118 @@
+"""Faces made unrecognisable.
+
+What is left of a face is the means of a few blocks, never the picture under a filter: a blur whose
+width is known can be undone in part, as long as each pixel still has a value of its own.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mtcnn_jax.alignment.arguments import boxes_of
+from mtcnn_jax.alignment.templates import check_margin
+from mtcnn_jax.images import Source, read_image
+
+BLOCKS = 6
+"""Along a face's longer side, at most: no more than so many squared colours are left of it."""
+
+LEAST_BLOCK = 3
+"""Side in pixels of a block, so that nothing is left of tiny faces either."""
+
+WAYS = ("blur", "pixels", "box")
+SHAPES = ("ellipse", "box")
+
+
+def blur_faces(
+    image: Source,
+    faces: Any,
+    *,
+    how: str = "blur",
+    shape: str = "ellipse",
+    margin: float = 0.2,
+) -> Image.Image:
+    """Makes faces unrecognisable on a copy of a picture.
+
+    Of each face at most 6 x 6 colours are left, whatever its size; pixels outside the shape stay as
+    they are. Save the result as a new file: thumbnails and comments of the old one, which may show
+    the face, are not in it. A face that was not found stays as it is: look over what you publish,
+    and detect with lower `thresholds` and a smaller `min_face_size` where that matters.
+
+    Args:
+        image: the picture, as anything that `read_image` takes.
+        faces: what `detect` found in it, one face of that, or boxes, an array [n, 4].
+        how: "blur" smooths the colours, "pixels" leaves them as blocks, "box" is black.
+        shape: what "blur" and "pixels" cover, an "ellipse" in the box or all of the "box".
+        margin: how far beyond the box to go, as a share of it, at each side. With 0.2 an ellipse
+            goes nearly through the corners of the face's box.
+
+    Returns:
+        A PIL image in mode RGB, of the picture's size.
+
+    Raises:
+        FileNotFoundError: if `image` names a file that is not there.
+        TypeError: if an argument is of a kind that is not accepted.
+        ValueError: if `image` can't be read, a box is turned inside out, not finite or outside of
+            the picture, or another argument is not accepted.
+
+    Example:
+        >>> import mtcnn_jax as mj
+        >>> faces = mj.detect(mj.load_params(), "photo.jpg")
+        >>> mj.blur_faces("photo.jpg", faces).size
+        (512, 512)
+    """
+    for name, value, accepted in (("how", how, WAYS), ("shape", shape, SHAPES)):
+        if value not in accepted:
+            raise ValueError(f"{name} is {value!r}; accepted are {', '.join(map(repr, accepted))}")
+    margin, boxes = check_margin(margin), boxes_of(faces)
+    picture = read_image(image).copy()
+    _check_boxes(boxes, picture.shape[:2])
+    for box in boxes:
+        _hide(picture, box, how, shape, margin)
+    return Image.fromarray(picture)
+
+
+def _check_boxes(boxes: np.ndarray, size: tuple[int, int]) -> None:
+    height, width = size
+    for number, box in enumerate(boxes):
+        if not (np.isfinite(box).all() and box[0] <= box[2] and box[1] <= box[3]):
+            raise ValueError(
+                f"faces[{number}] has the box {box.tolist()}; accepted are finite x1, y1, x2, y2, "
+                "with x1 up to x2 and y1 up to y2"
+            )
+        if box[0] >= width or box[1] >= height or box[2] <= 0 or box[3] <= 0:
+            raise ValueError(
+                f"faces[{number}] lies outside the picture, which has {width} x {height} pixels; "
+                "accepted are faces of this picture"
+            )
+
+
+def _hide(picture: np.ndarray, box: np.ndarray, how: str, shape: str, margin: float) -> None:
+    """Changes one face in `picture`, uint8 [h, w, 3]."""
+    centre, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) * (0.5 + margin)
+    half = np.maximum(half, 0.5)  # One pixel, of a box without area.
+    low, high = np.floor(centre - half), np.ceil(centre + half)
+    extent = np.array(picture.shape[1::-1])
+    left, top = np.clip(low, 0, extent - 1).astype(int)
+    right, bottom = np.clip(high, (left + 1, top + 1), extent).astype(int)
+    part = picture[top:bottom, left:right]
+    if how == "box":
+        part[:] = 0
+        return
+    hidden = _joined(part, max(LEAST_BLOCK, math.ceil((high - low).max() / BLOCKS)), how)
+    covered = np.ones(part.shape[:2], bool)
+    if shape == "ellipse":  # All pixels that it touches, by their points nearest to its centre.
+        x, y = np.arange(left, right) + 0.5 - centre[0], np.arange(top, bottom) + 0.5 - centre[1]
+        x, y = np.maximum(0, np.abs(x) - 0.5) / half[0], np.maximum(0, np.abs(y) - 0.5) / half[1]
+        covered = x**2 + y[:, None] ** 2 <= 1
+    part[covered] = hidden[covered]
+
+
+def _joined(part: np.ndarray, block: int, how: str) -> np.ndarray:
+    """uint8 as `part`, of which only the means of squares of `block` pixels are left."""
+    height, width = part.shape[:2]
+    means = Image.fromarray(np.ascontiguousarray(part)).reduce(block)
+    size = means.width * block, means.height * block
+    way = Image.Resampling.BICUBIC if how == "blur" else Image.Resampling.NEAREST
+    return np.asarray(means.resize(size, way))[:height, :width]
