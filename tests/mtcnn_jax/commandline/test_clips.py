@@ -1,14 +1,15 @@
 """A video into a folder: lines, copies, and what is there after a stop."""
 
 import json
-import types
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 import mtcnn_jax as mj
+from mtcnn_jax.commandline import program
 from mtcnn_jax.commandline.clips import detect_clip
+from mtcnn_jax.commandline.options import FLAGS, to_options
 from mtcnn_jax.video import detection
 from mtcnn_jax.video.reading import read_frames
 from tests.clips import write_clip
@@ -19,11 +20,7 @@ CONFIG = mj.DetectConfig()
 
 
 def asked(**values):
-    defaults = {
-        "pictures": True, "blur": None, "min_score": 0.0, "select": "all", "max_faces": None,
-        "overwrite": False, "batch_size": None, "every": 1, "smooth": False,
-    }  # fmt: skip
-    return types.SimpleNamespace(**{**defaults, **values})
+    return to_options({**{flag.name: flag.default for flag in FLAGS}, **values})
 
 
 @pytest.fixture
@@ -151,3 +148,69 @@ def test_a_broken_video_is_named_and_leaves_nothing(looks, clip, tmp_path):
     with pytest.raises(ValueError, match=r"clip\.mp4' cannot be read as a video"):
         detect_clip({}, clip, tmp_path / "f", CONFIG, asked())
     assert names(tmp_path / "f") == []
+
+
+def test_blurred_faces_in_a_copy_of_their_own(looks, tmp_path):
+    rng = np.random.default_rng(0)
+    noise = np.kron(rng.integers(0, 255, (12, 16, 3)), np.ones((4, 4, 1))).astype(np.uint8)
+    clip = write_clip(tmp_path / "clip.mp4", [noise] * 3, options={"crf": "8"})
+    detect_clip({}, clip, tmp_path / "f", CONFIG, asked(pictures=False, blur="box"))
+    assert names(tmp_path / "f") == ["clip.mp4.blurred.mp4", "clip.mp4.faces.jsonl"]
+    for old, new in zip(
+        read_frames(clip), read_frames(tmp_path / "f" / "clip.mp4.blurred.mp4"), strict=True
+    ):
+        assert new.image[12:32, 12:28].max() < 30  # The first face, and black.
+        away = np.abs(new.image[40:, 52:].astype(int) - old.image[40:, 52:])
+        assert away.mean() < 12
+
+
+class TestTheCommand:
+    """`mtcnn-jax detect clip.mp4 --output found`, with the stand-in."""
+
+    @pytest.fixture(autouse=True)
+    def light(self, monkeypatch):
+        monkeypatch.setattr(mj, "load_params", lambda weights: {})
+        monkeypatch.setattr(mj.runtime, "keep_memory", lambda: None)
+        monkeypatch.setattr("mtcnn_jax.commandline.detection.keep_compilations", lambda: None)
+
+    def run(self, tmp_path, *arguments):
+        return program.main(["detect", *map(str, arguments), "--output", str(tmp_path / "found")])
+
+    def test_tells_what_was_done_and_goes_on_behind_it(self, looks, clip, tmp_path, capsys):
+        assert self.run(tmp_path, clip, "--every=2", "--smooth") == 0
+        assert "videos: 1, frames: 3, faces: 6" in capsys.readouterr().out
+        assert len(looks) == 3
+        assert self.run(tmp_path, clip, "--every=2", "--smooth") == 0
+        assert "videos: 1, frames: 3, faces: 6" in capsys.readouterr().out
+        assert len(looks) == 3
+
+    def test_other_settings_are_refused_or_begin_anew(self, looks, clip, tmp_path, capsys):
+        assert self.run(tmp_path, clip, "--every=2") == 0
+        assert self.run(tmp_path, clip, "--every=3") == 2
+        assert "--every was 2 and is 3" in capsys.readouterr().err
+        (tmp_path / "found" / "mine.mp4").write_text("my own")
+        assert self.run(tmp_path, clip, "--every=3", "--nopictures", "--overwrite") == 0
+        lines_path = tmp_path / "found" / "clip.mp4.faces.jsonl"
+        assert [one["frame"] for one in lines(lines_path)] == [0, 3]
+        assert not (tmp_path / "found" / "clip.mp4.faces.mp4").exists()
+        assert (tmp_path / "found" / "mine.mp4").read_text() == "my own"
+
+    def test_a_broken_video_is_named_and_the_others_are_gone_through(
+        self, looks, clip, tmp_path, capsys
+    ):
+        (tmp_path / "b.mp4").write_bytes(b"no video")
+        assert self.run(tmp_path, tmp_path / "b.mp4", clip) == 1
+        told = capsys.readouterr()
+        assert "b.mp4' cannot be read as a video" in told.err
+        assert "videos: 1, frames: 6" in told.out and "not read: 1" in told.out
+
+    def test_ctrl_c(self, looks, clip, tmp_path, monkeypatch, capsys):
+        def stop(params, image, config):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(detection, "detect", stop)
+            assert self.run(tmp_path, clip) == 130
+        assert not [name for name in names(tmp_path / "found") if name.startswith("clip")]
+        assert self.run(tmp_path, clip) == 0
+        assert "clip.mp4.faces.mp4" in names(tmp_path / "found")
