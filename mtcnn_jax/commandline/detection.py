@@ -48,7 +48,9 @@ class _Tally:
     in_clips: int = 0
 
     def told(self, left_out: int) -> str:
-        parts = [f"pictures: {self.pictures}, faces: {self.faces}"]
+        parts = []
+        if self.pictures or not self.clips:
+            parts.append(f"pictures: {self.pictures}, faces: {self.faces}")
         if self.clips:
             parts.append(f"videos: {self.clips}, frames: {self.frames}, faces: {self.in_clips}")
         for words, count in (
@@ -97,8 +99,8 @@ def detect_files(params: Params, found: Found, output: str, options: Options) ->
         for path in clips:
             _detect_clip(params, path, (folder / within[path]).parent, options, tally)
         tables = write_tables(folder, options.format)
-    where = [str(folder / LINES), *map(str, tables)]
-    if options.pictures or options.crops or options.blur:
+    where = [str(folder / LINES), *map(str, tables)] if names or not clips else [str(folder)]
+    if names and (options.pictures or options.crops or options.blur):
         where.append(f"the {'annotated ' * options.pictures}pictures beside it")
     print(f"{tally.told(found.left_out)}; see {' and '.join(where)}")
     return not (tally.unreadable or tally.undrawn)
