@@ -54,7 +54,8 @@ def detect_stream(
 
     Example:
         >>> import mtcnn_jax as mj
-        >>> for faces in mj.detect_stream(mj.load_params(), ["photo.jpg", "photo.jpg"]):
+        >>> params = mj.load_params()
+        >>> for faces in mj.detect_stream(params, ["photo.jpg", "photo.jpg"]):
         ...     print(len(faces))
         1
         1
