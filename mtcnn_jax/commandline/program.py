@@ -15,7 +15,7 @@ from mtcnn_jax.commandline.options import add_flags
 _ABOUT = "Finds faces and their five points in pictures: MTCNN, in JAX."
 
 _DETECT = """\
-Detects the faces of photos, of folders of photos and of files that patterns match.
+Detects the faces of photos, of folders of photos, of videos and of files that patterns match.
 
 A folder is searched with its sub folders for files that end in .jpg, .png, .webp, .tif, .bmp, .gif
 and their like; hidden files and folders are left out. A pattern, in quotes as in 'photos/**/*.jpg',
@@ -25,6 +25,14 @@ takes every file that it matches; ** stands for any sub folders. The folder --ou
                        y2), scores [n], landmarks [n, 5, 2]; pixels, from the corner of the first
                        one. `file` is relative to the folder that holds all pictures.
   a/x.jpg.faces.jpg    the picture a/x.jpg with its boxes, scores and points.
+
+and of a video that is named, such as clip.mp4,
+
+  clip.mp4.faces.jsonl one line per frame: frame, time in seconds, and as above, with ids, which
+                       faces keep from frame to frame.
+  clip.mp4.faces.mp4   the video with boxes, points and ids, and its sound.
+
+Crops, CSV and COCO's format are made of pictures only.
 """
 
 _CODES = """\
@@ -49,13 +57,13 @@ def parser() -> argparse.ArgumentParser:
     commands = program.add_subparsers(dest="command", required=True, metavar="COMMAND")
     detect = commands.add_parser(
         "detect",
-        help="faces of photos",
+        help="faces of photos and videos",
         description=_DETECT,
         epilog=_CODES,
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    detect.add_argument("photos", nargs="+", metavar="PHOTO", help="a photo, folder or pattern")
+    detect.add_argument("photos", nargs="+", metavar="PHOTO", help="or folder, video, pattern")
     detect.add_argument("--output", required=True, metavar="FOLDER", help="where results go")
     add_flags(detect)
     return program
