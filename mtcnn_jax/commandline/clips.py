@@ -2,9 +2,10 @@
 
 import contextlib
 import functools
+import itertools
 import json
 import pathlib
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from tqdm import tqdm
 
@@ -12,7 +13,7 @@ import mtcnn_jax as mj
 from mtcnn_jax.cascade.stages import Params
 from mtcnn_jax.commandline.options import Options
 from mtcnn_jax.commandline.results import chosen, start_of, to_record
-from mtcnn_jax.video.annotation import Draw, draw_known, with_all_faces
+from mtcnn_jax.video.annotation import Draw, draw_known, lingering, with_all_faces
 from mtcnn_jax.video.detection import Frame, check_video, look
 from mtcnn_jax.video.detection import Options as Way
 from mtcnn_jax.video.reading import Picture, count_frames, read_frames
@@ -22,6 +23,9 @@ from mtcnn_jax.writing import whole_path
 
 LINES = ".faces.jsonl"
 """What the name of a video's lines ends with, after its own whole name."""
+
+LINGER = 10
+"""Frames, of those looked at, through which a face that is away is hidden where it was."""
 
 _KINDS = _DRAWN, _HIDDEN = "faces", "blurred"
 
@@ -70,17 +74,20 @@ def detect_clip(
     with contextlib.ExitStack() as stack:
         told = stack.enter_context(whole_path(lines))
         file = stack.enter_context(open(told, "w", encoding="utf-8"))
-        writers = [(stack.enter_context(recording(path, copy)), copies[copy]) for copy in copies]
+        writers = [stack.enter_context(recording(path, copy)) for copy in copies]
         total = count_frames(path)
         bar = tqdm(desc=path.name, total=total, unit="frame", disable=None, leave=False)
         stack.enter_context(bar)
         pictures = read_frames(path, every=1 if copies else way.every)
         seen = stack.enter_context(contextlib.closing(look(params, pictures, config, way)))
         written = _Lines(file, options)
-        for frame in with_all_faces(map(written.take, seen)):
-            for writer, draw in writers:
-                writer.write(frame.picture, draw(frame.picture.image, frame.faces))
-            bar.update(frame.picture.index + 1 - bar.n)
+        streams = itertools.tee(map(written.take, seen), max(1, len(copies)))
+        waits = [copy.linger for copy in copies.values()] or [0]
+        filled = [with_all_faces(lingering(*one)) for one in zip(streams, waits, strict=True)]
+        for frames in zip(*filled, strict=True):  # One step of each at a time: few are held.
+            for writer, copy, frame in zip(writers, copies.values(), frames, strict=False):
+                writer.write(frame.picture, copy.draw(frame.picture.image, frame.faces))
+            bar.update(frames[0].picture.index + 1 - bar.n)
     return written.frames, written.faces
 
 
@@ -113,15 +120,29 @@ def to_line(picture: Picture, faces: mj.TrackedFaces) -> dict[str, Any]:
     }
 
 
-def _copies(path: pathlib.Path, folder: pathlib.Path, options: Options) -> dict[pathlib.Path, Draw]:
-    """The videos to write, and what each shows."""
+class _Copy(NamedTuple):
+    """What a copy of a video shows.
+
+    Attributes:
+        draw: Makes its frames.
+        linger: Frames through which it shows faces that are away.
+    """
+
+    draw: Draw
+    linger: int = 0
+
+
+def _copies(
+    path: pathlib.Path, folder: pathlib.Path, options: Options
+) -> dict[pathlib.Path, _Copy]:
+    """The videos to write."""
     ending = path.suffix.lower() if path.suffix.lower() in WRITTEN else ".mkv"
-    copies: dict[pathlib.Path, Draw] = {}
+    copies = {}
     if options.pictures:
-        copies[folder / f"{path.name}.{_DRAWN}{ending}"] = draw_known
+        copies[folder / f"{path.name}.{_DRAWN}{ending}"] = _Copy(draw_known)
     if options.blur:
         hide = functools.partial(mj.blur_faces, how=options.blur)
-        copies[folder / f"{path.name}.{_HIDDEN}{ending}"] = hide
+        copies[folder / f"{path.name}.{_HIDDEN}{ending}"] = _Copy(hide, LINGER)
     return copies
 
 

@@ -1,12 +1,15 @@
 """A video with its faces drawn, or hidden."""
 
 import collections
+import dataclasses
 import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import numpy as np
+
 from mtcnn_jax.cascade.stages import Params
-from mtcnn_jax.config import DetectConfig
+from mtcnn_jax.config import DetectConfig, is_whole
 from mtcnn_jax.draw import draw_faces
 from mtcnn_jax.faces import Faces
 from mtcnn_jax.video.detection import Frame, Options, between, check_video, look
@@ -29,6 +32,7 @@ def annotate_video(
     config: DetectConfig = DetectConfig(),
     *,
     draw: Draw | None = None,
+    linger: int = 0,
     every: int = 1,
     track: bool = True,
     smooth: bool | Smoothing = False,
@@ -47,6 +51,8 @@ def annotate_video(
         config: how to look.
         draw: takes a frame, uint8 [h, w, 3], and its faces, and gives the frame to write; by
             default boxes, points and ids are drawn. `blur_faces` hides faces.
+        linger: frames, of those looked at, through which a face that is away is still drawn where
+            it was last: for hiding faces, of which detection may miss one for a frame.
         every: as in `detect_video`; faces of the frames in between move evenly from the one before
             to the one after, and those seen in one of these alone stay where they are there.
         track: as in `detect_video`.
@@ -63,13 +69,18 @@ def annotate_video(
 
     Example:
         mj.annotate_video(params, "clip.mp4", "clip.faces.mp4")
-        mj.annotate_video(params, "clip.mp4", "clip.blurred.mp4", draw=mj.blur_faces)
+        mj.annotate_video(params, "clip.mp4", "blurred.mp4", draw=mj.blur_faces, linger=10)
     """
     options = Options(every, track, smooth, patience, batch_size)
     check_video(path, config, options)
+    if not is_whole(linger, least=0):
+        raise ValueError(f"linger is {linger!r}; accepted are whole numbers from 0 up")
+    if linger and not track:
+        raise ValueError("linger without track; accepted are both: a face is known by its id")
     draw, count = draw or draw_known, 0
     with recording(path, output) as writes:
-        for frame in with_all_faces(look(params, read_frames(path), config, options)):
+        seen = look(params, read_frames(path), config, options)
+        for frame in with_all_faces(lingering(seen, linger)):
             writes.write(frame.picture, draw(frame.picture.image, frame.faces))
             count += 1
     return count
@@ -79,6 +90,29 @@ def draw_known(image: Any, faces: Faces) -> Any:
     """Draws boxes and points, and ids where faces have them, else scores."""
     draw = draw_tracked if isinstance(faces, TrackedFaces) else draw_faces
     return draw(image, faces)
+
+
+def lingering(frames: Iterable[Frame], count: int) -> Iterator[Frame]:
+    """Gives frames also the faces that were there up to `count` frames ago, where they were."""
+    last: dict[int, tuple[int, TrackedFaces]] = {}
+    number = 0
+    for frame in frames:
+        if frame.faces is None or not count:
+            yield frame
+            continue
+        number += 1
+        for row, i in enumerate(frame.faces.ids.tolist()):
+            last[i] = number, frame.faces[row : row + 1]
+        last = {i: (seen, face) for i, (seen, face) in last.items() if number - seen <= count}
+        away = [face for seen, face in last.values() if seen < number]
+        yield frame._replace(faces=_joined([frame.faces, *away]))
+
+
+def _joined(parts: list[TrackedFaces]) -> TrackedFaces:
+    names = [field.name for field in dataclasses.fields(TrackedFaces)]
+    return TrackedFaces(
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    )
 
 
 def with_all_faces(frames: Iterable[Frame]) -> Iterator[Frame]:

@@ -204,6 +204,13 @@ class TestTheCommand:
         assert "b.mp4' cannot be read as a video" in told.err
         assert "videos: 1, frames: 6" in told.out and "not read: 1" in told.out
 
+    def test_what_a_killed_run_left_half_made_is_removed(self, looks, clip, tmp_path):
+        left = tmp_path / "found" / ".mtcnn_jax-x1"
+        left.mkdir(parents=True)
+        (left / "clip.mp4.faces.mp4").write_bytes(b"half")
+        assert self.run(tmp_path, clip) == 0
+        assert not left.exists()
+
     def test_ctrl_c(self, looks, clip, tmp_path, monkeypatch, capsys):
         def stop(params, image, config):
             raise KeyboardInterrupt

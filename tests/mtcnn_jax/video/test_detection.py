@@ -10,7 +10,7 @@ from PIL import Image
 
 import mtcnn_jax as mj
 from mtcnn_jax.video import detection
-from mtcnn_jax.video.annotation import HELD, with_all_faces
+from mtcnn_jax.video.annotation import HELD, lingering, with_all_faces
 from mtcnn_jax.video.detection import Frame, Options, between, look
 from mtcnn_jax.video.reading import Picture, read_frames
 from tests import ROOT
@@ -162,9 +162,38 @@ class TestAnnotateVideo:
                 bright = (picture.image[..., 1] > 160).sum()
                 assert bright <= 40
 
+    def test_a_face_that_is_missed_for_a_frame_is_hidden_all_the_same(
+        self, stand_in, clip, tmp_path, monkeypatch
+    ):
+        seen = detection.detect
+
+        def blink(params, image, config):
+            found = seen(params, image, config)
+            return found[:0] if len(stand_in) in (4, 5) else found
+
+        def boxes_of(linger):
+            told = []
+
+            def note(image, faces):
+                told.append(faces.boxes[:, 0].round().tolist())
+                return image
+
+            stand_in.clear()
+            mj.annotate_video({}, clip, tmp_path / "y.mp4", draw=note, linger=linger)
+            return told
+
+        monkeypatch.setattr(detection, "detect", blink)
+        assert boxes_of(0)[2:6] == [[15], [], [], [30]]
+        assert boxes_of(1)[2:6] == [[15], [15], [], [30]]
+        assert boxes_of(2)[2:6] == [[15], [15], [15], [30]]
+
     def test_checks_before_it_writes(self, clip, tmp_path):
         with pytest.raises(ValueError, match="every is 0"):
             mj.annotate_video({}, clip, tmp_path / "y.mp4", every=0)
+        with pytest.raises(ValueError, match="linger is -1; accepted"):
+            mj.annotate_video({}, clip, tmp_path / "y.mp4", linger=-1)
+        with pytest.raises(ValueError, match="linger without track; accepted"):
+            mj.annotate_video({}, clip, tmp_path / "y.mp4", linger=5, track=False)
         assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 
@@ -196,6 +225,15 @@ class TestBetween:
         filled = list(with_all_faces(frames))
         assert [frame.picture.index for frame in filled] == list(range(6))
         np.testing.assert_allclose([f.faces.boxes[0, 0] for f in filled], [0, 2, 4, 6, 8, 8])
+
+    def test_faces_linger_where_they_were_as_long_as_told(self):
+        gone, none = faces((1, 0), (2, 30)), faces((1, 5))
+        frames = self.frames(gone, none, None, none, none)
+        kept = [frame.faces for frame in lingering(iter(frames), 2)]
+        assert kept[2] is None
+        assert [one.ids.tolist() for one in kept if one] == [[1, 2], [1, 2], [1, 2], [1]]
+        assert kept[1].boxes[:, 0].tolist() == [5, 30]
+        assert [frame.faces for frame in lingering(iter(frames), 0)][3] is none
 
     def test_no_more_frames_are_held_than_told(self):
         taken = []
