@@ -3,7 +3,7 @@
 PYTHON ?=
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint clean
+.PHONY: help demo test docs lint clean
 
 help:  ## these lines
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -14,12 +14,16 @@ demo: .venv/installed  ## the environment, then the faces of docs/astronaut.jpg 
 test: lint  ## the developers' tools, then lint and all tests: 9 to 14 minutes on two cores
 	.venv/bin/python -m pytest -n auto --maxprocesses=4 --dist=loadfile
 
+docs: .venv/installed-dev  ## the site into docs/_build/html, with the notebooks run; warnings end it
+	.venv/bin/python -m sphinx -W --keep-going -q -d docs/_build/doctrees -c docs/site . docs/_build/html
+	@echo "see docs/_build/html/index.html"
+
 lint: .venv/installed-dev  ## ruff check and ruff format --check
 	.venv/bin/python -m ruff check .
 	.venv/bin/python -m ruff format --check .
 
 clean:  ## removes what the others made
-	rm -rf .venv demo build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv demo docs/_build build dist *.egg-info .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/installed: setup.cfg pyproject.toml

@@ -120,7 +120,8 @@ def define_flags() -> None:
     text("validation_pictures", "", "Their folder, where it is another than --pictures.")
     flags.DEFINE_float("validation_share", 0.1, "About which share of pictures a split gives.")
     text("check", "", "Of dataset folder: check the labels alone, and draw them on this picture.")
-    flags.DEFINE_integer("check_pictures", 24, "Pictures on that sheet, those in doubt first.")
+    told = "Pictures on that sheet, those in doubt first."
+    flags.DEFINE_integer("check_pictures", 24, told, lower_bound=1)
 
 
 def _need(values: Any, *names: str) -> None:
@@ -166,6 +167,15 @@ def run(values: Any) -> int:
     return 0
 
 
+def parse_flags(argv: list[str]) -> list[str]:
+    """absl's flags of a command line; a wrong one ends it with a sentence and 2."""
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+
+
 def main(argv: list[str]) -> int:
     """Runs the command with absl's flags."""
     try:
@@ -182,4 +192,4 @@ def main(argv: list[str]) -> int:
 
 if __name__ == "__main__":
     define_flags()
-    app.run(main)
+    app.run(main, flags_parser=parse_flags)

@@ -1,6 +1,7 @@
 """The commands, `python -m experiments.NAME`: flags, files, checkpoints, figures.
 
     detect      faces of photos: the command `mtcnn-jax detect`, with absl's flags
+    demo        a page in the browser: faces, and what each stage left
     convert     the weights of facenet-pytorch, mtcnn or facenet into this project's format
     mine        samples of one stage, from prepared data and the stages before
     train       one stage from samples, or all three from prepared data
@@ -10,7 +11,7 @@
     benchmark   the speed of detection, its stages and training, beside other packages
     ablate      the paper's studies, beside its own numbers
 
-What they do lies in the rooms of their subjects: training, mining, evaluation, speed, sweeps and
-studies; files is what convert reads, console what all of them share. configs holds recipes, recipes
-reads them and makes a flag of each field.
+What they do lies in the rooms of their subjects: training, mining, evaluation, speed, sweeps,
+studies and demonstration; files is what convert reads, console what all of them share. configs
+holds recipes, recipes reads them and makes a flag of each field.
 """

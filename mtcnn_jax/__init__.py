@@ -20,6 +20,7 @@ weights: the bundled ones, and how any are read and written.
 writing: files that appear only once they are whole.
 runtime, warmup: what a process keeps compiled, and compiling ahead.
 training: samples, losses and the training step.
+compat: the classes of facenet-pytorch and mtcnn over these functions.
 commandline: the command `mtcnn-jax`; __main__ runs it.
 """
 

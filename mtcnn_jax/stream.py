@@ -94,7 +94,9 @@ def detect_batch(
             read, once those before it were looked at; at once, if `images` is one picture.
 
     Example:
-        >>> [len(faces) for faces in mj.detect_batch(params, ["photo.jpg", "photo.jpg"])]
+        >>> import mtcnn_jax as mj
+        >>> found = mj.detect_batch(mj.load_params(), ["photo.jpg", "photo.jpg"])
+        >>> [len(faces) for faces in found]
         [1, 1]
     """
     return list(detect_stream(params, images, config, batch_size=batch_size))

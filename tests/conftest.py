@@ -13,9 +13,10 @@ from mtcnn_jax import load_params
 from mtcnn_jax.runtime import spare_mappings
 from tests import ROOT
 
-# Compiling is most of what the suite does, and a fifth quicker at a lower level. Processes that
-# tests start compile as users' do.
-FLAGS = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=1"
+# Compiling is most of what the suite does, and takes little more than half as long where nothing is
+# optimized. Processes that tests start compile as users' do.
+LEVEL = 0
+FLAGS = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level={LEVEL}"
 with pytest.MonkeyPatch.context() as _patch:
     _patch.setenv("XLA_FLAGS", FLAGS)
     jax.devices()
@@ -34,6 +35,8 @@ def _compilations_are_kept(request):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAX_COMPILATION_CACHE_DIR", folder)  # Of the processes that tests start.
         jax.config.update("jax_compilation_cache_dir", folder)
+        level = {"xla_backend_optimization_level": LEVEL}
+        patch.setattr("mtcnn_jax.runtime.compiled._QUICKLY", level)
         # Some tests put a stub in the cascade's place, which would be kept as well.
         patch.setattr("mtcnn_jax.runtime.executables.folder", lambda: None)
         yield

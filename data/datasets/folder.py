@@ -29,7 +29,7 @@ class Folder:
 
     Attributes:
         splits: of "train" and "validation" the folder of pictures and their labels.
-        origin: what the labels, the pictures and the split are, told from others by a digest.
+        origin: a digest of the labels, the split and the sizes of the pictures' files.
         unlabelled: pictures in the folders that no label names, sorted.
     """
 
@@ -39,7 +39,7 @@ class Folder:
 
 
 def share_of(name: str) -> float:
-    """A number from 0 to 1 that a picture's name alone gives, all of them alike often."""
+    """A number from 0 to 1 by the hash of a picture's name, the same wherever the picture lies."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
 
 

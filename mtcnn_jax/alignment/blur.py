@@ -66,15 +66,14 @@ def blur_faces(
         if value not in accepted:
             raise ValueError(f"{name} is {value!r}; accepted are {', '.join(map(repr, accepted))}")
     margin, boxes = check_margin(margin), boxes_of(faces)
-    picture = read_image(image).copy()
-    _check_boxes(boxes, picture.shape[:2])
+    picture = Image.fromarray(read_image(image))
+    _check_boxes(boxes, *picture.size)
     for box in boxes:
         _hide(picture, box, how, shape, margin)
-    return Image.fromarray(picture)
+    return picture
 
 
-def _check_boxes(boxes: np.ndarray, size: tuple[int, int]) -> None:
-    height, width = size
+def _check_boxes(boxes: np.ndarray, width: int, height: int) -> None:
     for number, box in enumerate(boxes):
         if not (np.isfinite(box).all() and box[0] <= box[2] and box[1] <= box[3]):
             raise ValueError(
@@ -88,31 +87,33 @@ def _check_boxes(boxes: np.ndarray, size: tuple[int, int]) -> None:
             )
 
 
-def _hide(picture: np.ndarray, box: np.ndarray, how: str, shape: str, margin: float) -> None:
-    """Changes one face in `picture`, uint8 [h, w, 3]."""
+def _hide(picture: Image.Image, box: np.ndarray, how: str, shape: str, margin: float) -> None:
+    """Changes one face in a picture."""
     centre, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) * (0.5 + margin)
     half = np.maximum(half, 0.5)  # One pixel, of a box without area.
     low, high = np.floor(centre - half), np.ceil(centre + half)
-    extent = np.array(picture.shape[1::-1])
-    left, top = np.clip(low, 0, extent - 1).astype(int)
-    right, bottom = np.clip(high, (left + 1, top + 1), extent).astype(int)
-    part = picture[top:bottom, left:right]
+    left, top = np.clip(low, 0, np.array(picture.size) - 1).astype(int).tolist()
+    right, bottom = np.clip(high, (left + 1, top + 1), picture.size).astype(int).tolist()
+    place = left, top, right, bottom
     if how == "box":
-        part[:] = 0
+        picture.paste((0, 0, 0), place)
         return
-    hidden = _joined(part, max(LEAST_BLOCK, math.ceil((high - low).max() / BLOCKS)), how)
-    covered = np.ones(part.shape[:2], bool)
-    if shape == "ellipse":  # All pixels that it touches, by their points nearest to its centre.
-        x, y = np.arange(left, right) + 0.5 - centre[0], np.arange(top, bottom) + 0.5 - centre[1]
-        x, y = np.maximum(0, np.abs(x) - 0.5) / half[0], np.maximum(0, np.abs(y) - 0.5) / half[1]
-        covered = x**2 + y[:, None] ** 2 <= 1
-    part[covered] = hidden[covered]
+    hidden = _joined(picture, place, max(LEAST_BLOCK, math.ceil((high - low).max() / BLOCKS)), how)
+    if shape == "box":
+        picture.paste(hidden, place)
+        return
+    # All pixels that the ellipse touches, by their points nearest to its centre.
+    x, y = np.arange(left, right) + 0.5 - centre[0], np.arange(top, bottom) + 0.5 - centre[1]
+    x, y = np.maximum(0, np.abs(x) - 0.5) / half[0], np.maximum(0, np.abs(y) - 0.5) / half[1]
+    covered = x**2 + y[:, None] ** 2 <= 1
+    picture.paste(hidden, place, Image.fromarray(covered))
 
 
-def _joined(part: np.ndarray, block: int, how: str) -> np.ndarray:
-    """uint8 as `part`, of which only the means of squares of `block` pixels are left."""
-    height, width = part.shape[:2]
-    means = Image.fromarray(np.ascontiguousarray(part)).reduce(block)
-    size = means.width * block, means.height * block
+def _joined(
+    picture: Image.Image, place: tuple[int, int, int, int], block: int, how: str
+) -> Image.Image:
+    """The part at `place`, of which the means of squares of `block` pixels are left."""
+    means = picture.reduce(block, place)
     way = Image.Resampling.BICUBIC if how == "blur" else Image.Resampling.NEAREST
-    return np.asarray(means.resize(size, way))[:height, :width]
+    large = means.resize((means.width * block, means.height * block), way)
+    return large.crop((0, 0, place[2] - place[0], place[3] - place[1]))

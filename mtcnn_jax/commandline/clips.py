@@ -146,13 +146,14 @@ def _copies(
     return copies
 
 
-def is_told(original: pathlib.Path) -> bool:
-    """Whether there are a video's lines, from an earlier run.
+def told_in(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The videos of which there are lines in a folder of results, from earlier runs.
 
-    Args:
-        original: Its path as it is within the folder of results.
+    Returns:
+        Their paths as they are within the folder.
     """
-    return _is_ours(original.with_name(original.name + LINES))
+    found = filter(_is_ours, folder.rglob(f"*{LINES}"))
+    return [lines.with_name(lines.name.removesuffix(LINES)) for lines in found]
 
 
 def remove_results(original: pathlib.Path) -> None:

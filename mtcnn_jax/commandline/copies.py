@@ -100,7 +100,11 @@ def _made(path: pathlib.Path, image: np.ndarray, faces: mj.Faces, options: Optio
         return _to_jpeg(path, image, mj.blur_faces, faces, how=options.blur)
     number = int(path.name.rpartition(".face")[2].removesuffix(".png"))
     template = _TEMPLATES[options.crops]
-    (crop,) = mj.align(image, faces[number : number + 1], size=options.crop_size, template=template)
+    face = faces[number : number + 1]
+    try:
+        (crop,) = mj.align(image, face, size=options.crop_size, template=template)
+    except ValueError as error:
+        raise ValueError(f"{str(path)!r}: {error}") from error
     content, info = io.BytesIO(), PngInfo()
     info.add_text("Comment", MARK.decode())
     Image.fromarray(crop).save(content, "png", pnginfo=info)

@@ -211,7 +211,8 @@ def run(sources: Sequence[str], output: str, values: Mapping[str, Any]) -> int:
     try:
         return 0 if detect_files(params, found, output, options) else 1
     except (OSError, ValueError) as error:
-        print(f"error: {told(error)}; what was written before stays", file=sys.stderr)
+        stays = "; what was written before stays" if isinstance(error, OSError) else ""
+        print(f"error: {told(error)}{stays}", file=sys.stderr)
         return 2
 
 

@@ -139,6 +139,11 @@ def to_options(values: Mapping[str, Any]) -> Options:
             raise ValueError(f"--{name}={own[name]}; accepted: whole numbers from 1 up")
     if not 0 <= own["min_score"] <= 1 or math.isnan(own["min_score"]):
         raise ValueError(f"--min_score={own['min_score']}; accepted: scores from 0 to 1")
+    if own["blur"] and (own["select"] != "all" or own["max_faces"] is not None):
+        raise ValueError(
+            "--blur with --select or --max_faces would leave other faces as they are; accepted: "
+            "--blur alone, for all faces of at least --min_score"
+        )
     if own["max_faces"] is None and own["select"] != "all":
         own["max_faces"] = 1
     return Options(config=config, values=dict(values), **own)

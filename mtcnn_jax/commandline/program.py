@@ -14,25 +14,34 @@ from mtcnn_jax.commandline.options import add_flags
 
 _ABOUT = "Finds faces and their five points in pictures: MTCNN, in JAX."
 
+_MORE = "More: mtcnn-jax detect --help"
+
+_PHOTO = "a photo, a folder of photos, a pattern or a video"
+
 _DETECT = """\
-Detects the faces of photos, of folders of photos, of videos and of files that patterns match.
+Detects the faces of photos, of folders of photos, of files that patterns match, and of videos.
 
 A folder is searched with its sub folders for files that end in .jpg, .png, .webp, .tif, .bmp, .gif
-and their like; hidden files and folders are left out. A pattern, in quotes as in 'photos/**/*.jpg',
-takes every file that it matches; ** stands for any sub folders. The folder --output then holds
+and their like; hidden files and folders are left out, and videos are where they are not named.
+A pattern, in quotes as in 'photos/**/*.jpg', takes every file that it matches; ** stands for any
+sub folders. The folder --output then holds
 
-  faces.jsonl          one line per picture: file, size [height, width], boxes [n, 4] (x1 y1 x2
-                       y2), scores [n], landmarks [n, 5, 2]; pixels, from the corner of the first
-                       one. `file` is relative to the folder that holds all pictures.
-  a/x.jpg.faces.jpg    the picture a/x.jpg with its boxes, scores and points.
+  faces.jsonl            one line per picture: file, size [height, width], boxes [n, 4] (x1 y1 x2
+                         y2), scores [n], landmarks [n, 5, 2]; pixels, from the corner of the first
+                         one. `file` is relative to the folder that holds all pictures.
+  faces.csv              with --format=csv: one line per face
+  faces.coco.json        with --format=coco: pictures, boxes and keypoints as COCO has them
+  a/x.jpg.faces.jpg      the picture a/x.jpg with its boxes, scores and points
+  a/x.jpg.face0.png      with --crops: its first face
+  a/x.jpg.blurred.jpg    with --blur: the picture without its faces
+  clip.mp4.faces.jsonl   of a video, one line per frame: frame, time in seconds, and as of pictures,
+                         with ids, which faces keep from frame to frame
+  clip.mp4.faces.mp4     the video with boxes, points and ids, and its sound
+  clip.mp4.blurred.mp4   with --blur: the video without its faces, and its sound
+  faces.settings.json    by which settings all of this was made
 
-and of a video that is named, such as clip.mp4,
-
-  clip.mp4.faces.jsonl one line per frame: frame, time in seconds, and as above, with ids, which
-                       faces keep from frame to frame.
-  clip.mp4.faces.mp4   the video with boxes, points and ids, and its sound.
-
-Crops, CSV and COCO's format are made of pictures only.
+Started again, it goes on where it was stopped: what has its line in faces.jsonl is not done again.
+Settings that differ from those before are refused, unless --overwrite has it begin anew.
 """
 
 _CODES = """\
@@ -50,31 +59,40 @@ class _Parser(argparse.ArgumentParser):
         sys.exit(2)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of the command line."""
-    program = _Parser("mtcnn-jax", description=_ABOUT, allow_abbrev=False)
+def _program() -> argparse.ArgumentParser:
+    program = _Parser("mtcnn-jax", description=_ABOUT, allow_abbrev=False, epilog=_MORE)
     program.add_argument("--version", action="version", version=f"mtcnn-jax {mj.__version__}")
-    commands = program.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    detect = commands.add_parser(
-        "detect",
-        help="faces of photos and videos",
+    program.add_argument(
+        "command", choices=["detect"], metavar="COMMAND", help="detect: faces of photos and videos"
+    )
+    program.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return program
+
+
+def _detect() -> argparse.ArgumentParser:
+    detect = _Parser(
+        "mtcnn-jax detect",
         description=_DETECT,
         epilog=_CODES,
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    detect.add_argument("photos", nargs="+", metavar="PHOTO", help="or folder, video, pattern")
+    detect.add_argument("photos", nargs="+", metavar="PHOTO", help=_PHOTO)
     detect.add_argument("--output", required=True, metavar="FOLDER", help="where results go")
     add_flags(detect)
-    return program
+    return detect
 
 
-def _underscored(argument: str) -> str:
-    """--min-face-size=40 as --min_face_size=40."""
-    name, equals, value = argument.partition("=")
-    if re.fullmatch(r"--\w[\w-]*", name):
-        name = "--" + name[2:].replace("-", "_")
-    return name + equals + value
+def _underscored(arguments: Sequence[str]) -> list[str]:
+    """--min-face-size=40 as --min_face_size=40, --no-pictures as --nopictures; up to a -- alone."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    flags = []
+    for argument in arguments[:end]:
+        name, equals, value = argument.partition("=")
+        if re.fullmatch(r"--\w[\w-]*", name):
+            name = "--" + re.sub("^no_", "no", name[2:].replace("-", "_"))
+        flags.append(name + equals + value)
+    return flags + list(arguments[end:])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -83,8 +101,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: What follows the program's name; that of the process if not given.
     """
-    arguments = sys.argv[1:] if argv is None else argv
-    values = vars(parser().parse_args([*map(_underscored, arguments)]))
-    del values["command"]
+    asked = _program().parse_args(sys.argv[1:] if argv is None else argv)
+    # Photos may stand before flags and after them.
+    values = vars(_detect().parse_intermixed_args(_underscored(asked.rest)))
     photos, output = values.pop("photos"), values.pop("output")
     return until_interrupted(functools.partial(run, photos, output, values))

@@ -15,7 +15,7 @@ import numpy as np
 
 import mtcnn_jax as mj
 from mtcnn_jax.cascade.stages import Params
-from mtcnn_jax.commandline.clips import is_told, remove_results
+from mtcnn_jax.commandline.clips import remove_results, told_in
 from mtcnn_jax.commandline.copies import copies_of, remove_copies
 from mtcnn_jax.commandline.lines import length_of_whole_lines, read_records
 from mtcnn_jax.commandline.options import FLAGS, Options
@@ -100,11 +100,12 @@ def going_on(
         if options.overwrite:
             _forget(lines)
             length = 0
-            for clip in clips:
+            for clip in told_in(folder):
                 remove_results(clip)
-        if length or any(map(is_told, clips)):
+        if length or told_in(folder):
             _check_settings(folder, settings)
         else:
+            file.truncate(0)  # First: lines never lie beside settings that are not theirs.
             told = json.dumps({"mtcnn_jax": mj.__version__, "settings": settings}, indent=2)
             write_whole(folder / SETTINGS, _START + told.encode().partition(b": ")[2] + b"\n")
         file.truncate(length)

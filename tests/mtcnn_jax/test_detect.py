@@ -26,6 +26,10 @@ from mtcnn_jax.runtime.canvases import attempts, placed, run_one
 from tests import ROOT
 
 QUICK = mj.DetectConfig(min_face_size=40)
+SMALL = mj.DetectConfig(min_face_size=40, capacities=(512, 128, 32), retries=1)
+"""Of smaller capacities, which low thresholds overflow: three tests share what is compiled."""
+LOW = (0.05, 0.05, 0.05)
+
 ARRAY = np.zeros((9, 7, 3), np.uint8)
 NETWORKS = {"pnet": {}, "rnet": {}, "onet": {}}
 BUNDLED = pathlib.Path(mj.__file__).parent / "weights/mtcnn.npz"
@@ -137,8 +141,9 @@ def test_batches_equal_one_by_one(params, street, astronaut):
     ]
     one_by_one = [mj.detect(params, image, QUICK) for image in images]
     assert [len(faces.scores) > 0 for faces in one_by_one] == [True, True, False, True, True]
-    for batch_size in (1, 2):  # Of two there are more batches than arrays to lay them out in.
-        found = mj.detect_batch(params, images + images[::-1], QUICK, batch_size=batch_size)
+    # Of two there are more batches than arrays to lay them out in.
+    for batch_size, config in ((1, QUICK), (2, SMALL)):
+        found = mj.detect_batch(params, images + images[::-1], config, batch_size=batch_size)
         for faces, wanted in zip(found, one_by_one + one_by_one[::-1], strict=True):
             same(faces, wanted)
     assert mj.detect_batch(params, [], QUICK) == []
@@ -146,9 +151,11 @@ def test_batches_equal_one_by_one(params, street, astronaut):
 
 @pytest.mark.parametrize("batch_size", [1, 2])
 def test_an_overflow_is_detected_again_at_larger_capacities(batch_size, params, street):
+    """At the first capacities, all three of which overflow, six faces of ten are found."""
     image = street[160:420, 320:]
-    wanted = mj.detect(params, image, QUICK)
-    small = mj.DetectConfig(min_face_size=40, capacities=(128, 32, 2), retries=2)
+    wanted = mj.detect(params, image, dataclasses.replace(QUICK, thresholds=LOW))
+    assert len(wanted.scores) > 8
+    small = dataclasses.replace(SMALL, thresholds=LOW)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         same(mj.detect_batch(params, [image], small, batch_size=batch_size)[0], wanted)
@@ -224,9 +231,7 @@ def test_a_picture_of_a_batch_that_overflows_is_not_looked_at_alike_again(retrie
 
 def test_noise_at_low_thresholds_stays_within_the_capacities(params):
     noise = np.random.default_rng(0).integers(0, 256, (160, 160, 3), np.uint8)
-    config = mj.DetectConfig(
-        min_face_size=12, thresholds=(0.01, 0.01, 0.01), capacities=(512, 128, 32), retries=1
-    )
+    config = dataclasses.replace(SMALL, min_face_size=12, thresholds=(0.01, 0.01, 0.01))
     with pytest.warns(UserWarning, match=r"went over the capacities \(2048, 512, 128\)"):
         found = mj.detect(params, noise, config)
     check_form(found, 160, 160)
@@ -253,9 +258,31 @@ def test_the_thresholds_on_the_device_are_not_copied_for_a_call():
     assert all(one is other for one, other in zip(leaves, again, strict=True))
 
 
+def stand_in(traces, *, cascade=None):
+    """Finds nothing and is quick to compile; notes the shapes it is traced for.
+
+    The `cascade`, where there is one, is traced anew as well, as far as it goes before compiling.
+    """
+
+    def traced(params, canvas, size, config):
+        traces.append(canvas.shape)
+        if cascade is not None:
+            arguments = params, canvas, size, config
+            jax.eval_shape(lambda *given: cascade(*given), *arguments)
+        zeros = jnp.zeros((1, 10))
+        overflow = jnp.zeros(3, int)
+        return stages.Detections(zeros[:, :4], zeros[:, 0], zeros, zeros[:, 0] > 0, overflow)
+
+    return traced
+
+
 @pytest.mark.parametrize("batch_size", [1, 2])
-def test_under_jit_the_way_is_told_and_no_trace_is_left(batch_size, params):
-    image, config = np.zeros((61, 83, 3), np.uint8), dataclasses.replace(QUICK, voting=0.625)
+def test_under_jit_the_way_is_told_and_no_trace_is_left(batch_size, params, monkeypatch):
+    traces = []
+    monkeypatch.setattr(stages, "detect_padded", stand_in(traces, cascade=stages.detect_padded))
+    # Neither these thresholds nor, in a batch, this size are another test's.
+    config = mj.DetectConfig(min_face_size=41.5, voting=0.625)
+    image = np.zeros((61, 83, 3), np.uint8)
 
     def look(x=0):
         found = mj.detect_batch(params, [image], config, batch_size=batch_size)
@@ -264,6 +291,7 @@ def test_under_jit_the_way_is_told_and_no_trace_is_left(batch_size, params):
     with pytest.raises(TypeError, match=r"this call is traced by jit.*there is detect_padded"):
         jax.jit(look)(2)
     assert look() == 0
+    assert traces == [(160, 160, 3)] * (batch_size - 1)
 
 
 def test_random_sizes_compile_at_most_twelve_times(params, monkeypatch):
@@ -272,14 +300,7 @@ def test_random_sizes_compile_at_most_twelve_times(params, monkeypatch):
     Tracing alone decides how often XLA compiles, so that a stand-in is traced, and run.
     """
     traces = []
-
-    def traced(params, canvas, size, config):
-        traces.append(canvas.shape)
-        zeros = jax.numpy.zeros((1, 10))
-        overflow = jax.numpy.zeros(3, int)
-        return stages.Detections(zeros[:, :4], zeros[:, 0], zeros, zeros[:, 0] > 0, overflow)
-
-    monkeypatch.setattr(stages, "detect_padded", traced)
+    monkeypatch.setattr(stages, "detect_padded", stand_in(traces))
     # No other test's size, or its traces would do here.
     config = mj.DetectConfig(min_face_size=21.5, backend="reference")
     rng = np.random.default_rng(0)

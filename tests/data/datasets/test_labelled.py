@@ -1,13 +1,19 @@
 import json
+import pathlib
+import tempfile
 import warnings
 
+import hypothesis
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 
 from data.archives import ArchiveError
 from data.datasets import labelled
+from data.lines import FARTHEST
 from tests.archives import jpeg
 from tests.data.test_checks import HTML, turned
+from tests.properties import few
 
 LYING, UPRIGHT = (64, 48), (48, 64)
 """Width and height as stored, and as shown where EXIF data lays the picture on its side."""
@@ -98,3 +104,91 @@ class TestPictures:
         (tmp_path / "labels.TXT").write_text("a.PNG\n0\n")
         (one,) = labelled.Pictures(tmp_path, tmp_path / "labels.TXT")
         assert one.boxes.shape == (0, 4) and np.isnan(one.landmarks).all()
+
+
+letters = st.characters(exclude_categories=("C", "Zl", "Zp"), exclude_characters="/\\")
+names = st.text(letters, max_size=30).map(lambda text: f"pic{text}.jpg")
+pixels = st.floats(-FARTHEST, FARTHEST)
+boxes = st.tuples(pixels, pixels, pixels, pixels)
+
+
+@st.composite
+def pictures(draw, faces):
+    """Names of pictures, each once, and for each a list of faces."""
+    found = draw(st.lists(names, min_size=1, max_size=4, unique=True))
+    return {name: draw(st.lists(faces, max_size=4)) for name in found}
+
+
+def corners(box):
+    """x1, y1, x2, y2 as float32, of x, y, width and height."""
+    x, y, width, height = box
+    return np.array([x, y, x + width, y + height], np.float64).astype(np.float32)
+
+
+def read_again(name, content):
+    """The labels in a file of that name and content."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, name)
+        path.write_bytes(content)
+        return labelled.read_labels(path)
+
+
+class TestWhatIsWrittenIsRead:
+    @few
+    @hypothesis.given(
+        pictures(st.tuples(boxes, st.tuples(*map(st.integers, [0] * 6, [2, 1, 1, 1, 2, 1])))),
+        st.sampled_from(["\n", "\r\n", "\r", " \n"]),
+        st.sampled_from(["", "\ufeff"]),
+    )
+    def test_of_wider_face(self, given, end, mark):
+        lines = []
+        for name, faces in given.items():
+            rows = [" ".join(map(repr, (*box, *attributes))) for box, attributes in faces]
+            lines += [name, str(len(faces)), *rows]
+        found = read_again("labels.txt", (mark + end.join([*lines, ""])).encode())
+        assert [one.name for one in found] == list(given)
+        for one, faces in zip(found, given.values(), strict=True):
+            wanted = np.array([corners(box) for box, _ in faces]).reshape(-1, 4)
+            np.testing.assert_array_equal(one.boxes, wanted)
+            flat = (wanted[:, 2] <= wanted[:, 0]) | (wanted[:, 3] <= wanted[:, 1])
+            invalid = np.array([attributes[3] == 1 for _, attributes in faces], bool)
+            np.testing.assert_array_equal(one.ignored, flat | invalid)
+            assert one.landmarks.shape == (len(faces), 5, 2) and np.isnan(one.landmarks).all()
+
+    @few
+    @hypothesis.given(
+        pictures(
+            st.tuples(
+                boxes,
+                st.booleans(),
+                st.none()
+                | st.lists(st.tuples(pixels, pixels, st.integers(0, 2)), min_size=5, max_size=5),
+            )
+        ),
+        st.none() | st.tuples(st.integers(1, FARTHEST), st.integers(1, FARTHEST)),
+    )
+    def test_of_coco(self, given, size):
+        images, annotations = [], []
+        for number, (name, faces) in enumerate(given.items()):
+            sides = {} if size is None else {"height": size[0], "width": size[1]}
+            images.append({"id": number, "file_name": name, **sides})
+            for box, crowd, points in faces:
+                entry = {"image_id": number, "bbox": box, "iscrowd": int(crowd)}
+                if points is not None:
+                    entry["keypoints"] = [value for point in points for value in point]
+                annotations.insert(0, entry)  # In no order of pictures.
+        content = json.dumps({"images": images, "annotations": annotations})
+        found = read_again("labels.json", content.encode())
+        assert [(one.name, one.size) for one in found] == [(name, size) for name in given]
+        for one, faces in zip(found, given.values(), strict=True):
+            assert len(one.boxes) == len(faces)
+            for row, (box, crowd, points) in enumerate(reversed(faces)):
+                wanted = corners(box)
+                np.testing.assert_array_equal(one.boxes[row], wanted)
+                flat = wanted[2] <= wanted[0] or wanted[3] <= wanted[1]
+                assert one.ignored[row] == (crowd or flat)
+                five = np.full((5, 2), np.nan, np.float32)
+                for place, (x, y, visible) in enumerate(points or ()):
+                    if visible:
+                        five[place] = x, y
+                np.testing.assert_array_equal(one.landmarks[row], five)

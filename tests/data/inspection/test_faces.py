@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from data.datasets.labels import Labels
-from data.inspection.faces import faces_in_doubt
+from data.inspection.faces import TINY, faces_in_doubt
+from experiments.mining.config import MineConfig
 from tests.data.datasets.own import POINTS
 
 BOX = [14, 10, 38, 40]
@@ -27,6 +28,10 @@ def doubts(boxes, points=None, ignored=None):
 
 def kinds(*given, **more):
     return [(kind, face) for kind, _, face in doubts(*given, **more)]
+
+
+def test_what_is_too_small_for_a_sample_is_called_tiny():
+    assert TINY == MineConfig("").smallest_face
 
 
 def test_a_face_that_is_fine():

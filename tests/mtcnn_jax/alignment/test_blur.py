@@ -8,11 +8,11 @@ from PIL import Image
 
 import mtcnn_jax as mj
 from tests.mtcnn_jax.alignment.test_align import faces, noise
+from tests.properties import few
 
 PICTURE = noise(120, 160)
 WAYS = ("blur", "pixels", "box")
 
-few = hypothesis.settings(max_examples=30, deadline=None, derandomize=True, database=None)
 sides = st.floats(0, 150)
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import mtcnn_jax as mj
 from tests.mtcnn_jax.alignment.warps import move, turned, umeyama, whole
+from tests.properties import few
 
 PUBLISHED = np.array(
     [
@@ -21,7 +22,6 @@ PUBLISHED = np.array(
 )
 """ArcFace's points, as they are published: counted from the centre of the first pixel."""
 
-few = hypothesis.settings(max_examples=40, deadline=None, derandomize=True, database=None)
 numbers = st.floats(-1, 1)
 angles, scales = st.floats(-180, 180), st.floats(0.05, 20)
 shifts = st.tuples(st.floats(-3000, 3000), st.floats(-3000, 3000))

@@ -188,6 +188,8 @@ class TestTheCommand:
         assert self.run(tmp_path, clip, "--every=2") == 0
         assert self.run(tmp_path, clip, "--every=3") == 2
         assert "--every was 2 and is 3" in capsys.readouterr().err
+        other = write_clip(tmp_path / "other.mp4", [np.full((48, 64, 3), 90, np.uint8)] * 2)
+        assert self.run(tmp_path, other, "--every=3") == 2
         (tmp_path / "found" / "mine.mp4").write_text("my own")
         assert self.run(tmp_path, clip, "--every=3", "--nopictures", "--overwrite") == 0
         lines_path = tmp_path / "found" / "clip.mp4.faces.jsonl"

@@ -21,6 +21,8 @@ from tests.drawn import draw_samples, fill_state
 PLAIN = Recipe("pnet", 200, learning_rate=5e-3, warmup_steps=20, augment=None)
 
 shared_state = functools.cache(create_state)
+# One operation at a time, each of them is compiled by itself.
+outputs = jax.jit(training.outputs, static_argnums=0)
 
 
 def start(recipe, seed=0):
@@ -211,9 +213,10 @@ class TestOutputs:
         params = fill_state(recipe).params
         size = INPUT_SIZE[stage]
         pixels = np.random.default_rng(0).uniform(0, 255, (3, size, size, 3)).astype(np.float32)
-        logits, offsets, points = training.outputs(recipe, params, pixels)
+        logits, offsets, points = outputs(recipe, params, pixels)
         assert (logits.shape, offsets.shape, points.shape) == ((3, 2), (3, 4), (3, 10))
-        plain = NETWORKS[stage]().apply({"params": params[stage]}, (pixels - 127.5) / 128)
+        apply = jax.jit(NETWORKS[stage]().apply)
+        plain = apply({"params": params[stage]}, (pixels - 127.5) / 128)
         np.testing.assert_allclose(logits, np.reshape(plain[0], (3, 2)), atol=1e-4)
         np.testing.assert_allclose(offsets, np.reshape(plain[1], (3, 4)), atol=1e-4)
 
@@ -221,7 +224,7 @@ class TestOutputs:
         recipe = Recipe("pnet", 1000, auxiliary_landmarks=False)
         params = fill_state(recipe).params
         assert set(params) == {"pnet"}
-        heads = training.outputs(recipe, params, np.zeros((2, 12, 12, 3), np.float32))
+        heads = outputs(recipe, params, np.zeros((2, 12, 12, 3), np.float32))
         assert heads[2] is None
         found = training.eval_step(recipe, params, np.zeros((2, 16, 16, 3), np.uint8))
         assert np.isnan(found[2]).all()
@@ -231,7 +234,7 @@ class TestOutputs:
         patches = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3)).astype(np.uint8)
         scores, offsets, points = training.eval_step(PLAIN, params, patches)
         window = patches[:, 2:14, 2:14].astype(np.float32)
-        logits, *others = training.outputs(PLAIN, params, window)
+        logits, *others = outputs(PLAIN, params, window)
         powers = np.exp(np.asarray(logits))
         np.testing.assert_allclose(scores, powers[:, 1] / powers.sum(axis=1), atol=1e-5)
         np.testing.assert_allclose(offsets, others[0], atol=1e-5)
@@ -243,13 +246,13 @@ class TestOutputs:
         pixels = np.random.default_rng(0).uniform(0, 255, (4, 24, 24, 3)).astype(np.float32)
         keys = [None, jax.random.key(0), jax.random.key(0), jax.random.key(1)]
         calm, one, same, other = (
-            np.asarray(training.outputs(recipe, params, pixels, key=key)[0]) for key in keys
+            np.asarray(outputs(recipe, params, pixels, key=key)[0]) for key in keys
         )
         np.testing.assert_array_equal(one, same)
         assert np.abs(one - other).max() > 1e-3
         assert np.abs(one - calm).max() > 1e-3
         without = dataclasses.replace(recipe, dropout=0.0)
-        found = training.outputs(without, params, pixels, key=keys[1])[0]
+        found = outputs(without, params, pixels, key=keys[1])[0]
         np.testing.assert_array_equal(found, calm)
 
 
@@ -299,8 +302,8 @@ def test_bfloat16_is_that_of_the_network_alone():
     state = fill_state(recipe)
     assert {leaf.dtype for leaf in jax.tree.leaves(state.params)} == {jnp.dtype("float32")}
     pixels = np.random.default_rng(0).uniform(0, 255, (8, 12, 12, 3)).astype(np.float32)
-    rough = training.outputs(recipe, state.params, pixels)
-    exact = training.outputs(PLAIN, state.params, pixels)
+    rough = outputs(recipe, state.params, pixels)
+    exact = outputs(PLAIN, state.params, pixels)
     for one, two in zip(rough, exact, strict=True):
         assert one.dtype == jnp.float32
         assert 0 < np.abs(one - two).max() < 0.05 * np.abs(two).max()

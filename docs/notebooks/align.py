@@ -1,0 +1,2 @@
+# %% [markdown]
+# # Align and crop
