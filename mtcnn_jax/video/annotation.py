@@ -68,8 +68,12 @@ def annotate_video(
             cannot be written, has another ending or is the video itself, or cannot hold the sound.
 
     Example:
-        mj.annotate_video(params, "clip.mp4", "clip.faces.mp4")
-        mj.annotate_video(params, "clip.mp4", "blurred.mp4", draw=mj.blur_faces, linger=10)
+        >>> import mtcnn_jax as mj
+        >>> params = mj.load_params()
+        >>> mj.annotate_video(params, "clip.mp4", "clip.faces.mp4")
+        4
+        >>> mj.annotate_video(params, "clip.mp4", "blurred.mp4", draw=mj.blur_faces, linger=10)
+        4
     """
     options = Options(every, track, smooth, patience, batch_size)
     check_video(path, config, options)

@@ -93,8 +93,11 @@ def detect_video(
         ModuleNotFoundError: if PyAV is not installed: `pip install 'mtcnn_jax[video]'`.
 
     Example:
-        for time, faces in mj.detect_video(params, "clip.mp4"):
-            print(f"{time:.2f} s", faces.ids, faces.boxes)
+        >>> import mtcnn_jax as mj
+        >>> for time, faces in mj.detect_video(mj.load_params(), "clip.mp4", every=2):
+        ...     print(f"{time:.2f} s: {faces.ids}")
+        0.00 s: [1]
+        0.08 s: [1]
     """
     options = Options(every, track, smooth, patience, batch_size)
     check_video(path, config, options)
