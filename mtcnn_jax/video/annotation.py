@@ -1,6 +1,7 @@
 """A video with its faces drawn, or hidden."""
 
 import collections
+import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -82,8 +83,8 @@ def annotate_video(
     if linger and not track:
         raise ValueError("linger without track; accepted are both: a face is known by its id")
     draw, count = draw or draw_known, 0
-    with recording(path, output) as writes:
-        seen = look(params, read_frames(path), config, options)
+    seen = look(params, read_frames(path), config, options)
+    with contextlib.closing(seen), recording(path, output) as writes:
         for frame in with_all_faces(lingering(seen, linger)):
             writes.write(frame.picture, draw(frame.picture.image, frame.faces))
             count += 1
