@@ -13,6 +13,10 @@ import numpy as np
 
 ACCEPTED = "a video file in a format that FFmpeg reads, such as MP4, MOV, MKV, WebM or AVI"
 
+LARGE = 2**17
+"""Pixels of a frame from which on a decoder's memory, some 80 MB for 640x480, is given back at the
+end of a video. Python would let it lie for long: PyAV's objects are parts of circles."""
+
 
 class Picture(NamedTuple):
     """One frame.
@@ -80,8 +84,12 @@ def read_frames(path: str | os.PathLike, *, every: int = 1) -> Iterator[Picture]
     def where() -> str:
         return f" after {count} frames ({time:.2f} s)" if count else ""
 
-    with _let_go_of(), errors_told(name, where=where), av.open(local(path)) as file:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(errors_told(name, where=where))
+        file = stack.enter_context(av.open(local(path)))
         stream = film_of(file, name)
+        if stream.width * stream.height >= LARGE:
+            stack.callback(gc.collect)
         stream.thread_type = "AUTO"
         step = max(1, round(1 / (stream.guessed_rate or 25) / stream.time_base))
         end = max((one.pos + one.size for one in stream.index_entries), default=0)
@@ -124,15 +132,6 @@ def film_of(file: Any, name: str) -> Any:
         if not stream.disposition & cover:
             return stream
     raise ValueError(f"{name!r} holds no video stream; accepted: {ACCEPTED}")
-
-
-@contextlib.contextmanager
-def _let_go_of() -> Iterator[None]:
-    """Gives back a decoder's memory, some 80 MB, at once: PyAV's objects are parts of circles."""
-    try:
-        yield
-    finally:
-        gc.collect()
 
 
 @contextlib.contextmanager
