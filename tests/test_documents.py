@@ -8,7 +8,9 @@ from sybil import Sybil
 from sybil.document import PythonDocStringDocument
 from sybil.parsers import markdown, rest
 
+from mtcnn_jax import read_image
 from tests import ROOT
+from tests.clips import write_clip
 
 PAGES = sorted(
     path for pattern in ("*.md", "docs/**/*.md", "mtcnn_jax/**/*.md") for path in ROOT.glob(pattern)
@@ -116,6 +118,9 @@ def beside_a_photo(tmp_path, monkeypatch):
 
 def run(path, parser, **options):
     """Runs a file's examples in order; how many there were."""
+    if "clip.mp4" in path.read_text():
+        pytest.importorskip("av")
+        write_clip("clip.mp4", [read_image("photo.jpg")] * 4, sound="aac")
     document = Sybil([parser], path=str(path.parent), **options).parse(path)
     examples = list(document.examples())
     for example in examples:
