@@ -3,6 +3,7 @@
     detect      faces of photos: the command `mtcnn-jax detect`, with absl's flags
     demo        a page in the browser: faces, and what each stage left
     convert     the weights of facenet-pytorch, mtcnn or facenet into this project's format
+    export      detection as StableHLO, or its networks as ONNX, for other programs
     mine        samples of one stage, from prepared data and the stages before
     train       one stage from samples, or all three from prepared data
     sweep       a grid of runs that differ in fields of a recipe
@@ -12,6 +13,6 @@
     ablate      the paper's studies, beside its own numbers
 
 What they do lies in the rooms of their subjects: training, mining, evaluation, speed, sweeps,
-studies and demonstration; files is what convert reads, console what all of them share. configs
-holds recipes, recipes reads them and makes a flag of each field.
+studies and demonstration; files is what convert reads, exporting what export writes, console what
+all of them share. configs holds recipes, recipes reads them and makes a flag of each field.
 """

@@ -32,17 +32,19 @@ def run(*, weights: str | None, port: int | None, share: bool) -> None:
     page = make_page(params, [PHOTO])
     keep_compilations()
     mj.runtime.keep_memory()
+    address = serve(page, port=port, share=share)
     print("compiling, which the first start waits for", flush=True)
     default = mj.DetectConfig()
     values = (default.min_face_size, *default.thresholds, default.voting)
     look(params, np.zeros((64, 64, 3), np.uint8), settings(*values))
-    print(f"the page is at {serve(page, port=port, share=share)}; Ctrl-C ends it", flush=True)
+    print(f"the page is at {address}; Ctrl-C ends it", flush=True)
     threading.Event().wait()
 
 
 def define_flags() -> None:
     """Defines the command's flags; a function, so that commands can be imported side by side."""
-    flags.DEFINE_integer("port", None, "Where; the first free one from 7860 on if not given.")
+    where = "Where; the first free one from 7860 on if not given."
+    flags.DEFINE_integer("port", None, where, lower_bound=1, upper_bound=65535)
     flags.DEFINE_string("weights", None, "An .npz of weights; the bundled ones if not given.")
     flags.DEFINE_bool("share", False, "Also by a public address, through gradio's servers.")
 

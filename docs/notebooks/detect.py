@@ -49,7 +49,7 @@ print(len(faces), "faces,", len(faces.above(0.9)), "of them with a score above 0
 # ## Looking in another way
 #
 # With `min_face_size=100` small windows are not looked at: the smallest portrait has a face of
-# about 27 pixels, the next one of 54, so one face is left, and it is found sooner.
+# about 26 pixels, the next one of 52, so one face is left, and it is found sooner.
 
 # %%
 large = mj.detect(params, canvas, mj.DetectConfig(min_face_size=100))

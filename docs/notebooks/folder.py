@@ -31,14 +31,15 @@ found = mj.detect_batch(params, paths)
 [len(faces) for faces in found]
 
 # %% [markdown]
-# `to_pandas` makes a table of the faces of one picture; the name is put before.
+# `to_pandas` makes a table of the faces of one picture; the name is put before. These are its first
+# columns, and there is an x and a y for each of the five points.
 
 # %%
 import pandas as pd
 
 tables = {path.name: faces.to_pandas() for path, faces in zip(paths, found, strict=True)}
-table = pd.concat(tables, names=["file", "face"])
-table.round(2)
+table = pd.concat(tables, names=["file", "face"]).astype(float)
+table.iloc[:, :7].round(1)
 
 # %% [markdown]
 # From here on it is pandas. How wide the faces are, and how far apart the eyes, by photo:

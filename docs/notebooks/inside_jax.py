@@ -37,7 +37,8 @@ look = jax.jit(
     compiler_options=mj.compiler_options(),
 )
 found = look(params, canvases, sizes, config)
-print("capacity", found.boxes.shape, " faces", found.valid.sum(axis=1), " dropped", found.overflow)
+print("boxes", found.boxes.shape, "of which valid", found.valid.sum(axis=1))
+print("dropped", found.overflow.sum(axis=1))
 
 # %%
 for row, side in enumerate(sides):
@@ -48,7 +49,7 @@ for row, side in enumerate(sides):
 
 # %%
 strict = mj.DetectConfig(min_face_size=40, thresholds=(0.6, 0.7, 0.999999))
-print(look(params, canvases, sizes, strict).valid.sum(axis=1), "and compiled", look._cache_size())
+print("faces", look(params, canvases, sizes, strict).valid.sum(axis=1))
 
 # %% [markdown]
 # ## `grad`: which pixels make it a face
@@ -113,5 +114,5 @@ def scores(keys, strength):
     return jax.nn.sigmoid(jax.vmap(margin, in_axes=(0, None))(many, jnp.asarray(window)))
 
 
-for strength in (0.05, 0.2, 0.5):
+for strength in (0.1, 0.5, 1.0):
     print(f"noise of {strength:.0%}: median score {np.median(scores(keys, strength)):.3f}")

@@ -114,4 +114,5 @@ print(f"sides of boxes are off by {error:.3f} of the window")
 # [Training](../guides/training.md).
 
 # %%
-print(jax.tree.map(np.shape, network_params(state)))
+finished = network_params(state)
+print(sum(leaf.size for leaf in jax.tree.leaves(finished)), "numbers in", ", ".join(finished))

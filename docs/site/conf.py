@@ -58,7 +58,7 @@ nb_merge_streams = True
 
 # The reference. What stands in `backticks` is a link where it names something, else code.
 default_role = "py:obj"
-autodoc_default_options = {"members": True, "member-order": "bysource", "show-inheritance": False}
+autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True

@@ -85,7 +85,7 @@ def make_page(params: Params, examples: list[pathlib.Path]) -> "gradio.Blocks":
                 for number, title in enumerate(_TITLES)
             ]
         gr.on(
-            [photo.change, *(slider.release for slider in sliders)],
+            [photo.change, *(slider.change for slider in sliders)],
             show,
             [photo, *sliders],
             [faces, crops, said, *stages],

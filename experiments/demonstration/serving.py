@@ -1,6 +1,7 @@
 """The page on a port of this machine, which asks no other host for anything."""
 
 import os
+import socket
 from typing import TYPE_CHECKING, Any
 
 from experiments.demonstration.page import CSS, load_gradio
@@ -31,9 +32,11 @@ def serve(page: "gradio.Blocks", *, port: int | None, share: bool = False) -> An
         The address.
 
     Raises:
-        OSError: the port is taken.
+        OSError: the port is taken, or not for this user to take.
     """
     gr = load_gradio()
+    if port is not None:
+        _check_free(port)
     _, local, public = page.launch(
         server_name=LOCAL,
         server_port=port,
@@ -54,3 +57,12 @@ def serve(page: "gradio.Blocks", *, port: int | None, share: bool = False) -> An
         ),
     )
     return public or local
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((LOCAL, port))
+        except OSError as error:
+            raise OSError(f"port {port} cannot be had ({error.strerror}); name another") from error

@@ -17,6 +17,9 @@ SIDE = 1280
 MOST_PIXELS = 50_000_000
 """Of a photo: a larger one takes gigabytes, and the page is for several people."""
 
+MOST_CROPS = 60
+"""Shown of one photo: low thresholds leave hundreds of faces, which fill no browser to any use."""
+
 STAGES = {"pnet": "P-Net", "rnet": "R-Net", "onet": "O-Net"}
 
 _LOW, _HIGH = np.array([64, 132, 255]), np.array([255, 214, 0])
@@ -125,7 +128,7 @@ def look(params: Params, image: np.ndarray, config: mj.DetectConfig) -> View:
         stages.append((picture, f"{title} left {_counted(len(windows), 'window')}"))
     return View(
         mj.draw_faces(small, drawn),
-        crops(image, faces),
+        crops(image, faces[:MOST_CROPS]),
         stages,
         _said(len(faces), image.shape, took, dropped=dropped),
     )
@@ -133,10 +136,10 @@ def look(params: Params, image: np.ndarray, config: mj.DetectConfig) -> View:
 
 def crops(image: np.ndarray, faces: mj.Faces) -> list[tuple[Image.Image, str]]:
     """Each face of a picture upright, 112 x 112, as face recognition takes it; and its score."""
-    picture = Image.fromarray(image)
+    aligned = mj.align(image, faces, size=112)
     return [
-        (picture.resize((112, 112), box=tuple(face.box.tolist())), f"{face.score:.3f}")
-        for face in faces
+        (Image.fromarray(crop), f"{score:.3f}")
+        for crop, score in zip(aligned, faces.scores, strict=True)
     ]
 
 
@@ -149,6 +152,8 @@ def _said(count: int, shape: tuple[int, ...], took: float, *, dropped: bool) -> 
     text = f"{found} in {shape[1]} x {shape[0]} pixels, {took * 1000:.0f} ms."
     if not count:
         text += " Lower thresholds, or a smaller smallest face, let more through."
+    if count > MOST_CROPS:
+        text += f" The surest {MOST_CROPS} are shown aligned."
     if dropped:
         text += " More windows passed than a stage takes: the weakest were dropped."
     return text

@@ -33,8 +33,8 @@ def align(
 
     Args:
         image: the picture, as anything that `read_image` takes.
-        faces: what `detect` found in it, one face of that, or landmarks, an array [n, 5, 2]; for
-            the template "box" boxes, an array [n, 4].
+        faces: what `detect` found in it, one face or a list of faces of that, or landmarks, an
+            array [n, 5, 2]; for the template "box" boxes, an array [n, 4].
         size: side of the crops in pixels, or their height and width.
         template: "arcface" lays the five points on those that networks for recognition expect, by
             least squares; they follow the crop's height. "box" leaves the face as it is turned: the

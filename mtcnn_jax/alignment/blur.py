@@ -41,7 +41,8 @@ def blur_faces(
 
     Args:
         image: the picture, as anything that `read_image` takes.
-        faces: what `detect` found in it, one face of that, or boxes, an array [n, 4].
+        faces: what `detect` found in it, one face or a list of faces of that, or boxes, an array
+            [n, 4].
         how: "blur" smooths the colours, "pixels" leaves them as blocks, "box" is black.
         shape: what "blur" and "pixels" cover, an "ellipse" in the box or all of the "box".
         margin: how far beyond the box to go, as a share of it, at each side. With 0.2 an ellipse
@@ -98,7 +99,8 @@ def _hide(picture: Image.Image, box: np.ndarray, how: str, shape: str, margin: f
     if how == "box":
         picture.paste((0, 0, 0), place)
         return
-    hidden = _joined(picture, place, max(LEAST_BLOCK, math.ceil((high - low).max() / BLOCKS)), how)
+    block = min((high - low).max() / BLOCKS, max(picture.size))
+    hidden = _joined(picture, place, max(LEAST_BLOCK, math.ceil(block)), how)
     if shape == "box":
         picture.paste(hidden, place)
         return

@@ -107,7 +107,7 @@ def as_floats(points: Any, name: str = "points") -> Array:
         array = points if isinstance(points, jax.Array) else np.asarray(points)
     except ValueError:  # Lists that are not of one length.
         array = np.array(None)
-    if not jnp.issubdtype(array.dtype, jnp.number):
+    if not any(jnp.issubdtype(array.dtype, kind) for kind in (jnp.floating, jnp.integer)):
         raise TypeError(
             f"{name} is a {type(points).__name__}; accepted is an array of numbers, such as "
             "faces.landmarks or faces.boxes"
@@ -179,13 +179,14 @@ def check_fits(points: Array, fits: Array, name: str, template: str) -> None:
     place = tuple(int(number) for number in without[0])
     one = np.asarray(points[place])
     name += "".join(f"[{number}]" for number in place)
-    values = one.round(2).tolist()
+    what = "the box" if template == "box" else "the landmarks"
     if not np.isfinite(one).all():
-        why, accepted = "are not all finite", "finite numbers of pixels"
+        why = "is not finite" if template == "box" else "are not all finite"
+        accepted = "finite numbers of pixels"
     elif template == "box":
-        why, accepted = "are a box without area", "x1, y1, x2, y2, with x1 < x2 and y1 < y2"
+        why, accepted = "has no area", "x1, y1, x2, y2, with x1 < x2 and y1 < y2"
     elif np.ptp(one, axis=-2).max() <= 1e-2 * np.abs(one).max():
         why, accepted = "are all in one place", "five points of a face"
     else:
         why, accepted = "fit no turn of a face", "left eye, right eye, nose, left and right mouth"
-    raise ValueError(f"{name} {why}: {values}; accepted are {accepted}")
+    raise ValueError(f"{what} {name} {why}: {one.round(2).tolist()}; accepted are {accepted}")

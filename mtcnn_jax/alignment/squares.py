@@ -23,7 +23,7 @@ LARGEST = 4
 
 
 NEAR = 1e-3
-"""Of a pixel, by which a line may begin before the first that it is taken to touch. A compiler may
+"""Of a pixel: a line that begins so little before one is taken to begin with it. A compiler may
 round a position twice, once for its pixels and once for their shares: on whole numbers, where most
 positions lie that are no accident, both have to fall to one side (decision 0035)."""
 
@@ -62,8 +62,10 @@ def taps(
         less where what is outside is black.
     """
     xp = centres.__array_namespace__()
-    start, stop = centres - side / 2, centres + side / 2
+    start = centres - side / 2
     first, last = xp.floor(start + NEAR), xp.ceil(xp.asarray(extent)) - 1
+    start = xp.where(start < first, first, start)
+    stop = start + side
     if outside == "black":
         start, stop = xp.maximum(start, 0), xp.minimum(stop, extent)
     found = []

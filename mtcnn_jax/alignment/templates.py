@@ -32,6 +32,9 @@ mouth corner."""
 
 TEMPLATES = ("arcface", "box")
 
+LARGEST_CROP = 16384
+"""Side in pixels: a crop of nearly a gigabyte."""
+
 
 def check_template(template: Any) -> None:
     """Checks that a template is one.
@@ -51,10 +54,11 @@ def crop_shape(size: Any) -> tuple[int, int]:
     """
     sides = [size, size] if np.ndim(size) == 0 else list(size)
     sides = [plain_number(side) for side in sides]
-    if len(sides) != 2 or not all(is_whole(side, least=1) for side in sides):
+    fits = all(is_whole(side, least=1) and side <= LARGEST_CROP for side in sides)
+    if len(sides) != 2 or not fits:
         raise ValueError(
-            f"size is {size!r}; accepted is a whole number of pixels from 1 up, or two, height and "
-            "width"
+            f"size is {size!r}; accepted is a whole number of pixels from 1 to {LARGEST_CROP}, or "
+            "two, height and width"
         )
     return sides[0], sides[1]
 

@@ -293,7 +293,7 @@ def detect_padded(
         >>> import jax, numpy as np
         >>> import mtcnn_jax as mj
         >>> look = jax.jit(mj.detect_padded, compiler_options=mj.compiler_options())
-        >>> canvas, size = np.zeros((160, 160, 3), np.uint8), np.array([120, 160])
+        >>> canvas, size = np.zeros((480, 640, 3), np.uint8), np.array([120, 160])
         >>> found = look(mj.load_params(), canvas, size, mj.DetectConfig())
         >>> found.boxes.shape, int(found.valid.sum()), found.overflow.tolist()
         ((256, 4), 0, [0, 0, 0])

@@ -61,7 +61,7 @@ def _program() -> argparse.ArgumentParser:
     program.add_argument(
         "command", choices=["detect"], metavar="COMMAND", help="detect: faces of photos and videos"
     )
-    program.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    program.add_argument("rest", nargs=argparse.REMAINDER, metavar="...", help=argparse.SUPPRESS)
     return program
 
 

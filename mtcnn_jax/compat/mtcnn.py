@@ -35,7 +35,9 @@ class MTCNN:
     Attributes:
         stages: one of `STAGES`.
         device: as given.
-        min_face_size, steps_threshold, scale_factor: how to look, where `detect_faces` is not told.
+        min_face_size: how to look where `detect_faces` is not told, as are the next two.
+        steps_threshold: three scores.
+        scale_factor: from one level of the pyramid to the next.
 
     Example:
         >>> from mtcnn_jax.compat.mtcnn import MTCNN

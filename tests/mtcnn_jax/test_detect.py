@@ -24,6 +24,7 @@ from mtcnn_jax.runtime.batches import run_many
 from mtcnn_jax.runtime.buckets import bucket_of
 from mtcnn_jax.runtime.canvases import attempts, placed, run_one
 from tests import ROOT
+from tests.mtcnn_jax.traced import stand_in
 
 QUICK = mj.DetectConfig(min_face_size=40)
 SMALL = mj.DetectConfig(min_face_size=40, capacities=(512, 128, 32), retries=1)
@@ -256,24 +257,6 @@ def test_the_thresholds_on_the_device_are_not_copied_for_a_call():
     assert len(leaves) == 8 and all(isinstance(leaf, jax.Array) for leaf in leaves)
     again = jax.tree.leaves(config)
     assert all(one is other for one, other in zip(leaves, again, strict=True))
-
-
-def stand_in(traces, *, cascade=None):
-    """Finds nothing and is quick to compile; notes the shapes it is traced for.
-
-    The `cascade`, where there is one, is traced anew as well, as far as it goes before compiling.
-    """
-
-    def traced(params, canvas, size, config):
-        traces.append(canvas.shape)
-        if cascade is not None:
-            arguments = params, canvas, size, config
-            jax.eval_shape(lambda *given: cascade(*given), *arguments)
-        zeros = jnp.zeros((1, 10))
-        overflow = jnp.zeros(3, int)
-        return stages.Detections(zeros[:, :4], zeros[:, 0], zeros, zeros[:, 0] > 0, overflow)
-
-    return traced
 
 
 @pytest.mark.parametrize("batch_size", [1, 2])

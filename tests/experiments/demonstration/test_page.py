@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -84,7 +85,13 @@ def test_a_photo_is_dropped_on_the_page(address, browser, tmp_path):
     for place in ("faces", "crops", "stage0", "stage1", "stage2"):
         wait_for(lambda: browser.find_elements("css selector", f"#{place} img"))  # noqa: B023
     assert browser.find_element("id", "stage2").text.startswith("O-Net left 1 window")
-    assert browser.execute_script("return document.querySelector('#faces img').naturalWidth") == 512
+    width = "return document.querySelector('#faces img').naturalWidth"
+    wait_for(lambda: browser.execute_script(width) == 512)
+
+    size = browser.find_element("css selector", "#size input[type=number]")
+    size.clear()
+    size.send_keys("300\t")
+    wait_for(lambda: said().startswith("No face in 512 x 512 pixels"))
 
     bad = tmp_path / "bad.png"
     bad.write_text("no picture")
@@ -102,3 +109,13 @@ def test_without_gradio_it_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "gradio", None)
     with pytest.raises(ValueError, match=r"pip install 'mtcnn_jax\[demo\]'"):
         page.make_page({}, [])
+
+
+def test_a_port_that_is_taken_is_refused():
+    pytest.importorskip("gradio")
+    with socket.socket() as taken:
+        taken.bind((serving.LOCAL, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=f"^port {port} cannot be had .*; name another$"):
+            serving.serve(None, port=port)

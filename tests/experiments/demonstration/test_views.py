@@ -33,7 +33,11 @@ def stubs(monkeypatch):
             warnings.warn(found["warning"], stacklevel=2)
         return found["faces"]
 
+    def align(image, faces, *, size):
+        return np.zeros((len(faces), size, size, 3), np.uint8)
+
     monkeypatch.setattr(mj, "detect", detect)
+    monkeypatch.setattr(mj, "align", align)
     monkeypatch.setattr(mj, "detect_stages", lambda params, images, config: [found])
     return found
 
@@ -96,6 +100,13 @@ def test_it_says_where_there_is_no_face_and_where_windows_were_dropped(stubs):
     assert not view.crops
     assert view.said.startswith("No face in 50 x 50 pixels")
     assert "lower thresholds" in view.said.lower() and "dropped" in view.said
+
+
+def test_of_a_crowd_the_surest_are_shown_aligned(stubs):
+    stubs["faces"] = faces(views.MOST_CROPS + 1)
+    view = views.look({}, np.zeros((50, 50, 3), np.uint8), default())
+    assert len(view.crops) == views.MOST_CROPS and view.crops[0][1] == "0.900"
+    assert view.said.startswith("61 faces") and "surest 60" in view.said
 
 
 def test_sliders_become_settings():

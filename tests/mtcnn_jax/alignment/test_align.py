@@ -1,5 +1,7 @@
 """Crops against pictures known at every point, exact means and Pillow's bilinear."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -153,6 +155,9 @@ class TestArguments:
         np.testing.assert_array_equal(mj.align(picture, found[1]), wanted[1:])
         np.testing.assert_array_equal(mj.align(picture, found[[1, 0]]), wanted[::-1])
         np.testing.assert_array_equal(mj.align(picture, found.landmarks), wanted)
+        np.testing.assert_array_equal(mj.align(picture, [face for face in found]), wanted)
+        np.testing.assert_array_equal(mj.align(picture, jnp.asarray(found.landmarks)), wanted)
+        assert len(mj.align(picture, [face for face in found if face.score > 2])) == 0
         by_box = mj.align(picture, found[0], template="box", size=(20, 30))
         np.testing.assert_array_equal(
             by_box, mj.align(picture, found.boxes[:1], template="box", size=(20, 30))
@@ -176,9 +181,11 @@ class TestArguments:
             ),
             (np.zeros((5, 2)), r"faces has the shape \[5, 2\]"),
             (None, "faces is a NoneType; accepted is an array of numbers"),
-            ([], r"faces has the shape \[0\]"),
-            (np.full((1, 5, 2), 30), r"faces\[0\] are all in one place"),
-            (np.stack([POINTS, POINTS * np.nan]), r"faces\[1\] are not all finite"),
+            (np.zeros(0), r"faces has the shape \[0\]"),
+            (3.5, r"faces has the shape \[\]"),
+            (jax.eval_shape(lambda: np.zeros(1)), "faces is a ShapeDtypeStruct"),
+            (np.full((1, 5, 2), 30), r"the landmarks faces\[0\] are all in one place"),
+            (np.stack([POINTS, POINTS * np.nan]), r"the landmarks faces\[1\] are not all finite"),
         ],
     )
     def test_no_faces_of_such_a_kind(self, given, message):
@@ -201,6 +208,10 @@ class TestArguments:
     def test_options(self, options, message):
         with pytest.raises(ValueError, match=message):
             mj.align(noise(60, 60), POINTS[None], **options)
+
+    def test_under_jit_another_function_is_named(self):
+        with pytest.raises(TypeError, match="faces is traced by jit, .* there is align_padded"):
+            jax.jit(lambda points: mj.align(noise(60, 60), points))(POINTS[None])
 
     def test_pictures(self):
         with pytest.raises(FileNotFoundError, match="no such file: 'none.jpg'"):

@@ -130,6 +130,11 @@ class TestAnyBoxes:
         assert len(colours(result[both])) <= 72
         assert (changed(result) == both).mean() > 0.99
 
+    @pytest.mark.parametrize("far", [1e3, 1e30])
+    def test_boxes_far_larger_than_the_picture(self, far):
+        result = mj.blur_faces(PICTURE, np.array([[-far, -far, far, far]]), how="pixels")
+        assert len(colours(np.asarray(result))) == 1
+
     def test_at_the_border(self):
         result = hidden([[-20, -20, 30, 30], [140, 100, 190, 150]], how="box", margin=0)
         assert not result[:30, :30].any() and not result[100:, 140:].any()

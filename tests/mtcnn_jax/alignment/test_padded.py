@@ -53,6 +53,15 @@ def test_equals_the_host(outside):
     assert np.abs(found - wanted).mean() < 3 and wanted[4:].std() > 20
 
 
+def test_on_whole_pixels_it_is_the_picture():
+    """Where a position rounded to both sides would read a neighbour."""
+    picture = noise(*SIZE)
+    corners = np.array([[0, 0], [3, 7], [61, 80], [88, 104], [33, 11], [50, 49]])
+    matrices = np.array([np.column_stack([np.eye(2), -corner]) for corner in corners], np.float32)
+    wanted = [picture[y : y + 16, x : x + 12] for x, y in corners]
+    np.testing.assert_allclose(cut(canvas_of(picture), SIZE, matrices), wanted, atol=1e-2)
+
+
 def test_a_canvas_is_read_as_the_picture_alone():
     picture = noise(*SIZE)
     wanted = cut(picture, SIZE, MATRICES, outside="edge")
@@ -85,6 +94,27 @@ def test_vmap_and_its_gradient_are_those_of_one_by_one():
     ):
         np.testing.assert_allclose(found, cut(canvas, size, MATRICES), atol=1e-2)
         np.testing.assert_allclose((slope * canvas).sum(), value, rtol=1e-3, atol=1)
+
+
+def test_the_gradient_by_the_matrices_is_that_of_small_steps():
+    """On a smooth picture, so that an aligner can be trained through the crops."""
+    canvas = canvas_of(waves(centres(*SIZE)))
+    x, y = np.linspace(-1, 1, SHAPE[1]), np.linspace(-1, 1, SHAPE[0])[:, None]
+    weights = ((1 - x**2) * (1 - y**2))[..., None] * np.array([1, -2, 3])
+    inside = MATRICES[[0, 1, 0, 1, 0, 1]]
+
+    @jax.jit
+    @jax.value_and_grad
+    def run(matrices):
+        return (cut(canvas, SIZE, matrices) * weights).sum()
+
+    found = run(inside)[1]
+    assert np.isfinite(found).all()
+    for row, column, step in ((0, 2, 0.1), (1, 2, 0.1), (0, 1, 0.004), (0, 0, 0.004)):
+        change = np.zeros((6, 2, 3), np.float32)
+        change[:2, row, column] = step
+        slope = (run(inside + change)[0] - run(inside - change)[0]) / (2 * step)
+        assert found[:2, row, column].sum() == pytest.approx(float(slope), rel=0.02)
 
 
 def test_from_points_to_crops_in_one_program():

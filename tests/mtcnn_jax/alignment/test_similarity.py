@@ -181,9 +181,15 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("points", "message"),
         [
-            (np.full((5, 2), 9.0), "points are all in one place: .*; accepted are five points"),
-            (np.full((3, 5, 2), 4000.7, np.float32), r"points\[0\] are all in one place"),
-            (np.full((5, 2), np.nan), "points are not all finite"),
+            (
+                np.full((5, 2), 9.0),
+                "landmarks points are all in one place: .*; accepted are five",
+            ),
+            (
+                np.full((3, 5, 2), 4000.7, np.float32),
+                r"landmarks points\[0\] are all in one place",
+            ),
+            (np.full((5, 2), np.nan), "the landmarks points are not all finite"),
             (np.zeros((5, 3)), r"shape \[5, 3\]; .* 'arcface' is landmarks \[\.\.\., 5, 2\]"),
             (np.zeros((2, 4)), r"shape \[2, 4\]; .* is landmarks"),
             ("eyes", "points is a str; accepted is an array of numbers"),
@@ -204,20 +210,24 @@ class TestRefused:
         points -= np.linalg.pinv(basis) @ basis @ points
         assert np.linalg.norm(points) > 0.1
         with pytest.raises(
-            ValueError, match="points fit no turn of a face: .* left eye, right eye"
+            ValueError, match="landmarks points fit no turn of a face: .* left eye, right eye"
         ):
             mj.similarity(100 * points.reshape(5, 2))
 
     @pytest.mark.parametrize("box", [[5, 5, 5, 9], [9, 5, 5, 9]])
     def test_boxes(self, box):
         boxes = np.array([[0, 0, 1, 1], box], np.float32)
-        with pytest.raises(ValueError, match=r"points\[1\] are a box without area: .* x1 < x2"):
+        with pytest.raises(ValueError, match=r"the box points\[1\] has no area: .* x1 < x2"):
             mj.similarity(boxes, template="box")
 
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"size": 0}, "size is 0; accepted is a whole number of pixels from 1 up, or two"),
+            (
+                {"size": 0},
+                "size is 0; accepted is a whole number of pixels from 1 to 16384",
+            ),
+            ({"size": 16385}, "size is 16385; accepted"),
             ({"size": 112.0}, "size is 112.0; accepted"),
             ({"size": (112, 96, 3)}, r"size is \(112, 96, 3\); accepted"),
             ({"size": "112"}, "size is '112'; accepted"),

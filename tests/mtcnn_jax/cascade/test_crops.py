@@ -189,5 +189,5 @@ def test_jit_and_vmap_equal_plain():
 
     with jax.disable_jit():
         plain = np.stack([run(*pair) for pair in zip(pictures, sizes, strict=True)])
-    np.testing.assert_allclose(jax.vmap(run)(pictures, sizes), plain, atol=1e-3)
+    np.testing.assert_allclose(jax.jit(jax.vmap(run))(pictures, sizes), plain, atol=1e-3)
     np.testing.assert_allclose(jax.jit(run)(pictures[1], sizes[1]), plain[1], atol=1e-3)
