@@ -20,7 +20,9 @@ from experiments.training.config import TrainConfig
 from experiments.training.settings import default_run
 
 
-def _run(stage: str, steps: int, learning_rate: float, face_iou: float) -> TrainConfig:
+def _run(
+    stage: str, steps: int, learning_rate: float, face_iou: float, batch_size: int
+) -> TrainConfig:
     run = default_run(
         stage,
         steps=steps,
@@ -31,15 +33,16 @@ def _run(stage: str, steps: int, learning_rate: float, face_iou: float) -> Train
         auxiliary_landmarks=False,
         ema_decay=0.999,
     )
-    return dataclasses.replace(run, init="bundled", ratio=(3.0, 2.0, 2.0, 4.0))
+    ratio = (3.0, 2.0, 2.0, 4.0)
+    return dataclasses.replace(run, init="bundled", batch_size=batch_size, ratio=ratio)
 
 
 def config() -> CascadeConfig:
     """The recipe."""
     return CascadeConfig(
-        pnet=_run("pnet", 3_000, 0.003, 0.65),
-        rnet=_run("rnet", 1_000, 0.003, 0.65),
-        onet=_run("onet", 500, 0.001, 0.5),
+        pnet=_run("pnet", 3_000, 0.003, 0.65, 512),
+        rnet=_run("rnet", 1_000, 0.003, 0.65, 512),
+        onet=_run("onet", 1_000, 0.001, 0.5, 128),
         mining=MineConfig("", wider="folder", celeb=""),
         windows_per_picture=(800.0, 60.0),
     )

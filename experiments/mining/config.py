@@ -3,6 +3,9 @@
 import dataclasses
 import math
 
+LANDMARK_SETS = ("celeb_a_wild", "celeb_a")
+"""Data sets that make landmark samples and no others."""
+
 
 @dataclasses.dataclass(frozen=True)
 class MineConfig:
@@ -11,7 +14,7 @@ class MineConfig:
     Attributes:
         data_dir: folder that the data sets were prepared in.
         wider: name of the data set with boxes of all faces; "" for none.
-        celeb: name of the data set with landmarks; "" for none.
+        celeb: name of the data set with landmarks, or of another with boxes; "" for none.
         seed: of all randomness.
         min_face_size: side of the smallest windows looked at, in pixels.
         smallest_face: longer side of the smallest face that makes samples, in pixels; smaller ones

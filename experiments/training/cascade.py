@@ -5,7 +5,7 @@ import dataclasses
 from absl import logging
 
 from data.samples import LANDMARK
-from experiments.mining.config import MineConfig
+from experiments.mining.config import LANDMARK_SETS, MineConfig
 from experiments.training.config import TrainConfig
 
 STAGES = ("pnet", "rnet", "onet")
@@ -89,7 +89,7 @@ class CascadeConfig:
 
     def mining_of(self, stage: str) -> MineConfig:
         """What a stage's samples are made of: no landmarks where its batches ask for none."""
-        if self.of(stage).ratio[LANDMARK] or not self.mining.celeb:
+        if self.of(stage).ratio[LANDMARK] or self.mining.celeb not in LANDMARK_SETS:
             return self.mining
         logging.info(
             "%s is left out for %s: the ratio asks for no landmarks", self.mining.celeb, stage

@@ -12,7 +12,7 @@ from absl import logging
 from data import records
 from data.samples import LANDMARK
 from experiments.mining.calibration import calibrate
-from experiments.mining.config import MineConfig
+from experiments.mining.config import LANDMARK_SETS, MineConfig
 from experiments.mining.origin import (
     check_is_of,
     digest_of_pictures,
@@ -106,18 +106,18 @@ def calibrated(
 
 
 def with_landmarks_there_are(recipe: CascadeConfig) -> CascadeConfig:
-    """The recipe, without landmark samples where no face has five points.
-
-    A data set of landmarks (`MineConfig.celeb`) has such faces.
-    """
-    wider, celeb = recipe.mining.wider, recipe.mining.celeb
-    if celeb or not wider or not any(recipe.of(stage).ratio[LANDMARK] for stage in STAGES):
+    """The recipe, without landmark samples where no face of its data sets has five points."""
+    sets = [name for name in (recipe.mining.wider, recipe.mining.celeb) if name]
+    wanted = any(recipe.of(stage).ratio[LANDMARK] for stage in STAGES)
+    if not wanted or not sets or {*sets} & {*LANDMARK_SETS}:
         return recipe
-    pictures = records.read_pictures(wider, split="train", data_dir=recipe.mining.data_dir)
-    if any(records.known_points(picture).any() for picture in pictures):
-        return recipe
+    for name in sets:
+        pictures = records.read_pictures(name, split="train", data_dir=recipe.mining.data_dir)
+        if any(records.known_points(picture).any() for picture in pictures):
+            return recipe
     fresh = "" if recipe.onet.init else ", which then mean nothing: O-Net starts from no weights"
-    logging.warning("no face of %s has five points: no landmarks are trained%s", wider, fresh)
+    told = " and ".join(sets)
+    logging.warning("no face of %s has five points: no landmarks are trained%s", told, fresh)
     return recipe.without_landmarks()
 
 

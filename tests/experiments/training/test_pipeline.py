@@ -130,6 +130,14 @@ class TestLandmarksThereAre:
         found = self.of(monkeypatch, tmp_path, drawn(0, landmarks=False), mine_celeb="celeb_a_wild")
         assert found == [(3, 1, 1, 2)] * 3
 
+    def test_another_set_with_boxes_stays_where_there_are_no_points(self, monkeypatch, tmp_path):
+        monkeypatch.setattr(records, "read_pictures", lambda *_, **__: [drawn(0, landmarks=False)])
+        values = {"ratio": "3:1:1:2", "mine_wider": "folder", "mine_celeb": "wider_face"}
+        recipe = asked_for(flag_values(tmp_path, **values), "all")
+        found = pipeline.with_landmarks_there_are(recipe)
+        assert found.onet.ratio == (3, 1, 1, 0)
+        assert found.mining_of("onet").celeb == "wider_face"
+
 
 @pytest.fixture
 def told(monkeypatch):
