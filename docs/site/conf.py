@@ -72,7 +72,10 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:obj", "(?s).*"),
     # Of other packages, whose references are elsewhere.
-    ("py:.*", r"(jax|jnp|np|numpy|PIL|optax|flax|collections|typing|os|pathlib|pandas)\b.*"),
+    (
+        "py:.*",
+        r"(jax|jnp|np|numpy|PIL|optax|flax|collections|typing|os|pathlib|pandas|fractions)\b.*",
+    ),
     # Names of types within modules: optax's, and a protocol of what can be drawn.
     ("py:class", r"ArrayTree|mtcnn_jax\.draw\.Found"),
 ]
