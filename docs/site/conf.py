@@ -66,6 +66,7 @@ autodoc_preserve_defaults = True
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+napoleon_attr_annotations = False  # Docstrings say the dtypes.
 python_maximum_signature_line_length = 80
 nitpicky = True
 nitpick_ignore_regex = [
