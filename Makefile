@@ -9,13 +9,14 @@ help:  ## these lines
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
 
 demo: .venv/installed  ## the environment, then the faces of docs/astronaut.jpg into demo/
-	.venv/bin/python -m experiments.detect --input=docs/astronaut.jpg --output=demo
+	.venv/bin/python -m mtcnn_jax detect docs/astronaut.jpg --output=demo
 
 test: lint  ## the developers' tools, then lint and all tests: 9 to 14 minutes on two cores
 	.venv/bin/python -m pytest -n auto --maxprocesses=4 --dist=loadfile
 
-docs: .venv/installed-dev  ## the site into docs/_build/html, with the notebooks run; warnings end it
-	.venv/bin/python -m sphinx -W --keep-going -q -d docs/_build/doctrees -c docs/site . docs/_build/html
+docs: .venv/installed-dev  ## the site into docs/_build/html, its notebooks run; warnings end it
+	.venv/bin/python -m sphinx -W --keep-going -q -E -d docs/_build/doctrees -c docs/site \
+	  . docs/_build/html
 	@echo "see docs/_build/html/index.html"
 
 lint: .venv/installed-dev  ## ruff check and ruff format --check

@@ -12,6 +12,7 @@ faces: what detection gives.
 detect: any picture in, faces out; images reads it, draw draws what was found.
 alignment: faces turned upright and cut out, or made unrecognisable.
 stream: the same for many, as they come.
+video: the same for each frame of a video, and who is who in it.
 cascade: the pure function below, stage by stage.
 anysize: the same as one program for pictures of any size.
 networks: P-Net, R-Net and O-Net.
@@ -38,6 +39,10 @@ from mtcnn_jax.faces import Face, Faces
 from mtcnn_jax.images import read_image
 from mtcnn_jax.runtime.compiled import compiler_options
 from mtcnn_jax.stream import detect_batch, detect_stream
+from mtcnn_jax.video.annotation import annotate_video
+from mtcnn_jax.video.detection import detect_video
+from mtcnn_jax.video.smoothing import Smoothing
+from mtcnn_jax.video.tracked_faces import TrackedFaces
 from mtcnn_jax.warmup import warmup
 from mtcnn_jax.weights.params import load_params, save_params
 
@@ -55,8 +60,11 @@ __all__ = [
     "PNet",
     "RNet",
     "Similarity",
+    "Smoothing",
+    "TrackedFaces",
     "align",
     "align_padded",
+    "annotate_video",
     "blur_faces",
     "compiler_options",
     "detect",
@@ -64,6 +72,7 @@ __all__ = [
     "detect_padded",
     "detect_stages",
     "detect_stream",
+    "detect_video",
     "draw_faces",
     "load_params",
     "read_image",

@@ -1,6 +1,7 @@
 """Drawing faces on a picture: boxes, scores and the five points."""
 
 import math
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -21,7 +22,7 @@ class Found(Protocol):
     landmarks: np.ndarray
 
 
-def draw_faces(image: Source, faces: Found) -> Image.Image:
+def draw_faces(image: Source, faces: Found, *, labels: Sequence[str] | None = None) -> Image.Image:
     """Draws faces on a copy of a picture.
 
     Lines, points and text grow with the picture, text and points also with the face, so that the
@@ -31,6 +32,7 @@ def draw_faces(image: Source, faces: Found) -> Image.Image:
         image: The picture, as anything that `read_image` takes.
         faces: What `detect` found in it: `boxes` `[n, 4]`, `scores` `[n]` and `landmarks`
             `[n, 5, 2]`, in pixels of the picture.
+        labels: What to write at each face; the scores if not given.
 
     Returns:
         A PIL image in mode RGB, of the picture's size. A box's line lies around its pixels.
@@ -42,8 +44,10 @@ def draw_faces(image: Source, faces: Found) -> Image.Image:
         _draw_box(canvas, box, line)
         _draw_points(canvas, points, radius=max(1.0, min(2.0 * line, (box[2] - box[0]) / 30)))
     # Text last: no box of a neighbour strikes it through.
-    for box, score in zip(faces.boxes, faces.scores, strict=True):
-        _draw_score(canvas, box, f"{score:.2f}", line, picture.size)
+    if labels is None:
+        labels = [f"{score:.2f}" for score in faces.scores]
+    for box, label in zip(faces.boxes, labels, strict=True):
+        _draw_label(canvas, box, label, line, picture.size)
     return picture
 
 
@@ -60,7 +64,7 @@ def _draw_points(canvas: ImageDraw.ImageDraw, points: np.ndarray, *, radius: flo
         canvas.ellipse((x - radius, y - radius, x + radius, y + radius), _POINT, rim)
 
 
-def _draw_score(
+def _draw_label(
     canvas: ImageDraw.ImageDraw, box: np.ndarray, text: str, line: int, size: tuple[int, int]
 ) -> None:
     font = ImageFont.load_default(max(10.0, min((box[2] - box[0]) / 5, max(size) / 40)))

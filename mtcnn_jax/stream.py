@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future
 from typing import Any
 
@@ -28,7 +28,7 @@ def detect_stream(
     *,
     batch_size: int | None = None,
     ahead: int | None = None,
-) -> Iterator[Faces]:
+) -> Generator[Faces, None, None]:
     """Detects the faces of pictures as they come: from a generator, say, that never ends.
 
     Pictures are read in threads while others are looked at, and let go of once their faces are
@@ -117,7 +117,7 @@ def _checked_ahead(ahead: Any, batch_size: int) -> int:
 
 def _found(
     params: Params, images: Iterable[Any], config: DetectConfig, batch_size: int, ahead: int
-) -> Iterator[Faces]:
+) -> Generator[Faces, None, None]:
     failed: list[BaseException] = []
     with contextlib.closing(read_ahead(_read, enumerate(images), ahead=ahead)) as outcomes:
         pictures = _until_one_fails(outcomes, failed)

@@ -12,6 +12,29 @@ process that was killed."""
 
 
 @contextlib.contextmanager
+def whole_path(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Another path for a file to be written at, which appears at its own once the block is through.
+
+    Args:
+        path: The file; one already there, or a link, is replaced.
+
+    Raises:
+        OSError: There is no such folder, or it cannot be written to; the text names the file.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            beside = tempfile.TemporaryDirectory(prefix=BESIDE, dir=path.parent)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        whole = pathlib.Path(stack.enter_context(beside), path.name)
+        yield whole
+        try:
+            whole.replace(path)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+@contextlib.contextmanager
 def whole_file(path: pathlib.Path, *, private: bool = False) -> Iterator[BinaryIO]:
     """A file to write to, which appears at its path only once the block is through.
 
@@ -23,13 +46,11 @@ def whole_file(path: pathlib.Path, *, private: bool = False) -> Iterator[BinaryI
         OSError: It cannot be written; the text names it.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix=BESIDE, dir=path.parent) as beside:
+        with whole_path(path) as whole:
             # Opened here and not by tempfile, for the permissions that any new file gets.
-            whole = pathlib.Path(beside, path.name)
             whole.touch(0o600 if private else 0o666)
             with open(whole, "wb") as file:
                 yield file
-            whole.replace(path)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
 

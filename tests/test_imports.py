@@ -22,7 +22,12 @@ LIBRARY_NEEDS = {"PIL", "flax", "jax", "numpy"}
 TRAINING_NEEDS = {"optax"}
 COMMAND_NEEDS = {"tqdm"}
 """Of the command `mtcnn-jax`: a bar of how far it is. The plain install has it."""
-ONLY_WHEN_CALLED = {"pandas": "faces.py", "supervision": "faces.py", "torch": "crops.py"}
+ONLY_WHEN_CALLED = {
+    "av": "reading.py",
+    "pandas": "faces.py",
+    "supervision": "faces.py",
+    "torch": "crops.py",
+}
 """Packages that no install of the library brings, and the one file that takes each where it is."""
 
 PICTURE = ROOT / "docs/design/0006-imports-run-one-way.md"

@@ -29,6 +29,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
+    "diagrams",
     "docstrings",
     "sources",
 ]
@@ -70,7 +71,10 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:obj", "(?s).*"),
     # Of other packages, whose references are elsewhere.
-    ("py:.*", r"(jax|jnp|np|numpy|PIL|optax|flax|collections|typing|os|pathlib|pandas)\b.*"),
+    (
+        "py:.*",
+        r"(jax|jnp|np|numpy|PIL|optax|flax|collections|typing|os|pathlib|pandas|fractions)\b.*",
+    ),
     # Names of types within modules: optax's, and a protocol of what can be drawn.
     ("py:class", r"ArrayTree|mtcnn_jax\.draw\.Found"),
 ]

@@ -38,7 +38,7 @@ def _as_lists(lines: list[str]) -> list[str]:
             found.append(f"* ``{item[1]}``: {item[2]}")
         elif line and not line.startswith(" ") and before.startswith(("* ", "  ")):
             found.append(f"  {line}")
-        elif line.startswith("    ") and not before:
+        elif line.startswith("    ") and not before and not "".join(found[-2:]).startswith("    "):
             found += ["::", "", line]
         else:
             found.append(line)

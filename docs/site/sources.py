@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from docutils import nodes
-from pygments.lexers.special import TextLexer
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
@@ -77,7 +76,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Adds all of it to a build."""
     app.linked_files = set()
     app.add_transform(LinksToFiles)
-    app.add_lexer("mermaid", TextLexer)  # Arrows in words, which GitHub draws.
     app.connect("missing-reference", resolve)
     app.connect("html-collect-pages", pages)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

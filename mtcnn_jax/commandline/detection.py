@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 import mtcnn_jax as mj
 from mtcnn_jax.cascade.stages import Params
+from mtcnn_jax.commandline.clips import detect_clip
 from mtcnn_jax.commandline.compilations import keep_compilations
 from mtcnn_jax.commandline.copies import write_copies
 from mtcnn_jax.commandline.endings import is_of_full_disk, told
@@ -23,7 +24,7 @@ from mtcnn_jax.commandline.lines import append_line
 from mtcnn_jax.commandline.looking import Seen, look_through
 from mtcnn_jax.commandline.options import Options, to_options
 from mtcnn_jax.commandline.pictures import Found, find_pictures, is_clip
-from mtcnn_jax.commandline.results import LINES, to_faces, to_record
+from mtcnn_jax.commandline.results import LINES, chosen, to_faces, to_record
 from mtcnn_jax.commandline.resumption import Done, going_on, settings_of
 from mtcnn_jax.commandline.tables import check_tables, remove_tables, write_tables
 from mtcnn_jax.detect import checked
@@ -47,7 +48,9 @@ class _Tally:
     in_clips: int = 0
 
     def told(self, left_out: int) -> str:
-        parts = [f"pictures: {self.pictures}, faces: {self.faces}"]
+        parts = []
+        if self.pictures or not self.clips:
+            parts.append(f"pictures: {self.pictures}, faces: {self.faces}")
         if self.clips:
             parts.append(f"videos: {self.clips}, frames: {self.frames}, faces: {self.in_clips}")
         for words, count in (
@@ -85,30 +88,22 @@ def detect_files(params: Params, found: Found, output: str, options: Options) ->
     within = {path: path.relative_to(found.root) for path in found.files}
     names = {path: name.as_posix() for path, name in within.items() if not is_clip(path)}
     check_tables(folder, options.format)
-    with going_on(folder, settings, options, names.values()) as done:
+    clips = sorted(within.keys() - names.keys())
+    begun = [folder / within[path] for path in clips]
+    with going_on(folder, settings, options, names.values(), begun) as done:
         whole = done.files - done.lacking.keys()
         tally = _Tally(len(done.files), done.faces, len(whole.intersection(names.values())))
         if not done.files.issuperset(names.values()):
             remove_tables(folder)
         _detect_pictures(params, names, folder, options, done, tally)
-        for path in within.keys() - names.keys():
+        for path in clips:
             _detect_clip(params, path, (folder / within[path]).parent, options, tally)
         tables = write_tables(folder, options.format)
-    where = [str(folder / LINES), *map(str, tables)]
-    if options.pictures or options.crops or options.blur:
+    where = [str(folder / LINES), *map(str, tables)] if names or not clips else [str(folder)]
+    if names and (options.pictures or options.crops or options.blur):
         where.append(f"the {'annotated ' * options.pictures}pictures beside it")
     print(f"{tally.told(found.left_out)}; see {' and '.join(where)}")
     return not (tally.unreadable or tally.undrawn)
-
-
-def chosen(faces: mj.Faces, size: Sequence[int], options: Options) -> mj.Faces:
-    """The faces of a picture of `size`, (height, width), that are kept, in their order."""
-    faces = faces[faces.scores >= options.min_score]
-    if options.select == "all":
-        return faces[: options.max_faces]
-    if options.select == "largest":
-        return faces.largest(options.max_faces)
-    return faces.most_central(size, options.max_faces)
 
 
 def _detect_pictures(
@@ -180,8 +175,6 @@ def _detect_pictures(
 def _detect_clip(
     params: Params, path: pathlib.Path, folder: pathlib.Path, options: Options, tally: _Tally
 ) -> None:
-    from mtcnn_jax.commandline.clips import detect_clip
-
     folder.mkdir(parents=True, exist_ok=True)
     try:
         frames, faces = detect_clip(params, path, folder, options.config, options)

@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import math
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
 
@@ -82,7 +82,7 @@ def look_through(
     *,
     batch_size: int,
     known: Callable[[pathlib.Path], mj.Faces | None] = lambda path: None,
-) -> Iterator[Seen]:
+) -> Generator[Seen, None, None]:
     """Looks at pictures, of which some are read ahead.
 
     Args:
@@ -133,10 +133,10 @@ def _looked_at_together(
     new = [seen.image for seen in group if not seen.failure and seen.faces is None]
     try:
         found = iter(mj.detect_batch(params, new, config, batch_size=batch_size))
-    except (MemoryError, jax.errors.JaxRuntimeError) as error:
-        if not _is_of_memory(error):
+    except (MemoryError, ValueError, jax.errors.JaxRuntimeError) as error:
+        if not (isinstance(error, ValueError) or _is_of_memory(error)):
             raise
-        # Together they are too much. One by one those that are will be named.
+        # Together they are too much, say. One by one those that are will be named.
         yield from (_looked_at(params, seen, config) for seen in group)
         return
     for seen in group:

@@ -38,6 +38,8 @@ FLAGS = (
     Flag("min_score", 0.0, "drop faces of lower scores", float),
     Flag("select", "all", "of a picture's faces, which", str, ("all", "largest", "central")),
     Flag("max_faces", None, "how many at most (by default of --select=all any, else 1)", int),
+    Flag("every", 1, "of videos look at every so many-th frame only", int),
+    Flag("smooth", False, "of videos take the trembling from boxes and points", bool),
     Flag("overwrite", False, "begin anew instead of going on where a run was stopped", bool),
     Flag("batch_size", None, "pictures at a time (default: 1 on a CPU, else 16)", int),
     Flag("weights", None, "an .npz of weights instead of the bundled ones"),
@@ -63,6 +65,8 @@ class Options:
         min_score: The least score of a face that is kept.
         select: "all", "largest" or "central": which faces come first.
         max_faces: How many of these are kept; None for all.
+        every: Of a video, which frames are looked at: the first and every so many-th.
+        smooth: Whether boxes and points of videos are smoothed.
         overwrite: Whether to begin anew.
         batch_size: Pictures that go through together; None for what suits the device.
         weights: A file, or None for the bundled ones.
@@ -78,6 +82,8 @@ class Options:
     min_score: float
     select: str
     max_faces: int | None
+    every: int
+    smooth: bool
     overwrite: bool
     batch_size: int | None
     weights: str | None
@@ -128,7 +134,7 @@ def to_options(values: Mapping[str, Any]) -> Options:
             f"--format={','.join(own['format'])}; accepted: {', '.join(formats)}, or several of "
             "these with commas between"
         )
-    for name in ("max_faces", "batch_size", "crop_size"):
+    for name in ("max_faces", "batch_size", "crop_size", "every"):
         if own[name] is not None and not is_whole(own[name], least=1):
             raise ValueError(f"--{name}={own[name]}; accepted: whole numbers from 1 up")
     if not 0 <= own["min_score"] <= 1 or math.isnan(own["min_score"]):

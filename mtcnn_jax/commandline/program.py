@@ -34,6 +34,10 @@ sub folders. The folder --output then holds
   a/x.jpg.faces.jpg      the picture a/x.jpg with its boxes, scores and points
   a/x.jpg.face0.png      with --crops: its first face
   a/x.jpg.blurred.jpg    with --blur: the picture without its faces
+  clip.mp4.faces.jsonl   of a video, one line per frame: frame, time in seconds, and as of pictures,
+                         with ids, which faces keep from frame to frame
+  clip.mp4.faces.mp4     the video with boxes, points and ids, and its sound
+  clip.mp4.blurred.mp4   with --blur: the video without its faces, and its sound
   faces.settings.json    by which settings all of this was made
 
 Started again, it goes on where it was stopped: what has its line in faces.jsonl is not done again.

@@ -2,12 +2,13 @@
 
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 import mtcnn_jax as mj
+from mtcnn_jax.commandline.options import Options
 
 LINES = "faces.jsonl"
 """The file with a line for each picture."""
@@ -22,7 +23,7 @@ BLURRED = ".blurred.jpg"
 CROP = ".face{}.png"
 """The same of one of its faces, which are counted from 0."""
 
-_RESULT = re.compile(r"\.(faces\.jpg|faces\.mp4|blurred\.jpg|face\d+\.png)$")
+_RESULT = re.compile(r"\.((faces|blurred)\.(jpg|mp4|m4v|mov|mkv)|face\d+\.png)$")
 
 MARK = b"mtcnn_jax: faces drawn"
 """A comment in each picture that is a result, that tells it from a file of the user's."""
@@ -32,6 +33,16 @@ _MARK_WITHIN = 2**12
 
 RECORD = b'{"file": "'
 """What a line of faces.jsonl begins with."""
+
+
+def chosen(faces: mj.Faces, size: Sequence[int], options: Options) -> mj.Faces:
+    """The faces of a picture of `size`, (height, width), that are kept, in their order."""
+    faces = faces[faces.scores >= options.min_score]
+    if options.select == "all":
+        return faces[: options.max_faces]
+    if options.select == "largest":
+        return faces.largest(options.max_faces)
+    return faces.most_central(size, options.max_faces)
 
 
 def to_record(file: str, height: int, width: int, faces: mj.Faces) -> dict[str, object]:

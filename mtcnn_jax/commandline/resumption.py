@@ -7,7 +7,7 @@ import json
 import os
 import pathlib
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
 import jax
@@ -15,6 +15,7 @@ import numpy as np
 
 import mtcnn_jax as mj
 from mtcnn_jax.cascade.stages import Params
+from mtcnn_jax.commandline.clips import remove_results, told_in
 from mtcnn_jax.commandline.copies import copies_of, remove_copies
 from mtcnn_jax.commandline.lines import length_of_whole_lines, read_records
 from mtcnn_jax.commandline.options import FLAGS, Options
@@ -65,7 +66,11 @@ def settings_of(root: pathlib.Path, params: Params, options: Options) -> dict[st
 
 @contextlib.contextmanager
 def going_on(
-    folder: pathlib.Path, settings: Mapping[str, Any], options: Options, names: Iterable[str]
+    folder: pathlib.Path,
+    settings: Mapping[str, Any],
+    options: Options,
+    names: Iterable[str],
+    clips: Sequence[pathlib.Path] = (),
 ) -> Iterator[Done]:
     """Begins a folder of results, or goes on with it; meanwhile no other run can.
 
@@ -74,6 +79,7 @@ def going_on(
         settings: From `settings_of`.
         options: What the run is asked for.
         names: Those of the pictures to come, relative to the folder.
+        clips: The videos to come, their paths as they are within the folder.
 
     Yields:
         What the folder holds. The last line, if it was cut short, is gone, and so is what a run
@@ -94,14 +100,17 @@ def going_on(
         if options.overwrite:
             _forget(lines)
             length = 0
-        if length:
+            for clip in told_in(folder):
+                remove_results(clip)
+        if length or told_in(folder):
             _check_settings(folder, settings)
         else:
             file.truncate(0)  # First: lines never lie beside settings that are not theirs.
             told = json.dumps({"mtcnn_jax": mj.__version__, "settings": settings}, indent=2)
             write_whole(folder / SETTINGS, _START + told.encode().partition(b": ")[2] + b"\n")
         file.truncate(length)
-        for parent in {folder, *((folder / name).parent for name in names)}:
+        parents = {path.parent for path in (*clips, *(folder / name for name in names))}
+        for parent in {folder, *parents}:
             for left in parent.glob(f"{BESIDE}*"):
                 shutil.rmtree(left)
         yield _done(folder, options)

@@ -67,7 +67,8 @@ def remove_tables(folder: pathlib.Path) -> None:
 
 
 def _write_csv(lines: pathlib.Path, file: BinaryIO) -> None:
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    # A file's name may be no text, and is then written byte by byte as it is.
+    text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
     for record in read_records(lines):

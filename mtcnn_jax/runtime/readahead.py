@@ -2,8 +2,9 @@
 
 import os
 import queue
+import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -15,7 +16,7 @@ _END = object()
 
 def read_ahead(
     read: Callable[[Any], Any], sources: Iterable[Any], *, ahead: int
-) -> Iterator[Future]:
+) -> Generator[Future, None, None]:
     """Calls a function on what an iterable gives, in threads, before the results are wanted.
 
     The iterable is gone through in a thread of its own. All threads end with the iterator: when it
@@ -56,8 +57,10 @@ def read_ahead(
         while (result := results.get()) is not None:
             room.release()
             yield result
+        pool.shutdown()  # The last ones may not have been waited for.
     finally:
-        stopped.set()
-        room.release()
-        feeder.join(PATIENCE)
-        pool.shutdown(cancel_futures=True)
+        if not sys.is_finalizing():  # At the end of the process all threads end by themselves.
+            stopped.set()
+            room.release()
+            feeder.join(PATIENCE)
+            pool.shutdown(cancel_futures=True)

@@ -124,7 +124,7 @@ class Values(types.SimpleNamespace):
     ("command", "work", "values"),
     [
         (convert, "run", {"from": "mtcnn", "input": "a", "output": "b"}),
-        (prepare, "prepare", {"dataset": ["x"], "manual_dir": "a", "data_dir": "b"}),
+        (prepare, "prepare", {"dataset": ["wider_face"], "manual_dir": "a", "data_dir": "b"}),
     ],
 )
 def test_other_commands_end_alike_after_ctrl_c(command, work, values, monkeypatch, capsys):
@@ -132,6 +132,7 @@ def test_other_commands_end_alike_after_ctrl_c(command, work, values, monkeypatc
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command, work, interrupted)
-    monkeypatch.setattr(command.flags, "FLAGS", Values(leave_out_broken=False, **values))
+    values = Values(leave_out_broken=False, check=None, **values)
+    monkeypatch.setattr(command.flags, "FLAGS", values)
     assert command.main(["command"]) == INTERRUPTED
     assert capsys.readouterr().err.startswith("interrupted; ")

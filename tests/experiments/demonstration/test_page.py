@@ -34,7 +34,7 @@ def wait_for(found, *, seconds=60):
 @pytest.fixture
 def browser(tmp_path):
     driver = shutil.which("chromedriver")
-    if driver is None or not (shutil.which("chromium") or shutil.which("chrome")):
+    if driver is None or not any(map(shutil.which, ("chromium", "chrome", "google-chrome"))):
         pytest.skip("needs chromium and chromedriver on the PATH")
     webdriver = pytest.importorskip("selenium.webdriver")
     options = webdriver.ChromeOptions()

@@ -65,9 +65,17 @@ def test_what_is_known_is_not_looked_for(paths, batch_size):
     assert seen[2].failure and seen[2].faces is None
 
 
-def test_pictures_that_are_too_much_together_go_one_by_one(paths, monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [
+        jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory"),
+        MemoryError(),
+        ValueError("a picture that is not accepted"),
+    ],
+)
+def test_pictures_that_are_too_much_together_go_one_by_one(paths, monkeypatch, error):
     def together(*_, **__):
-        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")
+        raise error
 
     def alone(params, image, config):
         if image.shape[1] == 25:

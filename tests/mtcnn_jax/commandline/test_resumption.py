@@ -11,7 +11,7 @@ import tempfile
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import mtcnn_jax as mj
@@ -19,6 +19,7 @@ from mtcnn_jax.commandline import detection, resumption
 from mtcnn_jax.commandline.pictures import find_pictures
 from tests import ROOT
 from tests.mtcnn_jax.commandline.drawn import FACES, make, options
+from tests.properties import few
 
 NAMES = ["a.png", "b.png", "c/d.png", "e.png"]
 
@@ -57,7 +58,7 @@ def photos(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def few():
+def four():
     """Four pictures that all examples of a property read."""
     with tempfile.TemporaryDirectory() as folder:
         for number, name in enumerate(NAMES):
@@ -65,12 +66,12 @@ def few():
         yield folder
 
 
-@settings(deadline=None, max_examples=40)
+@few
 @given(cuts=st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=4))
-def test_wherever_runs_are_cut_short_each_picture_has_one_line(few, cuts):
+def test_wherever_runs_are_cut_short_each_picture_has_one_line(four, cuts):
     with tempfile.TemporaryDirectory() as output:
         lines = pathlib.Path(output, "faces.jsonl")
-        run(few, output, pictures=False)
+        run(four, output, pictures=False)
         whole = lines.read_bytes()
         for share, grow in cuts:
             content = lines.read_bytes()[: round(share * len(whole))]
@@ -80,7 +81,7 @@ def test_wherever_runs_are_cut_short_each_picture_has_one_line(few, cuts):
             seen = []
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(mj, "detect", lambda *a, seen=seen: seen.append(a) or FACES[:0])
-                assert run(few, output, pictures=False) is True
+                assert run(four, output, pictures=False) is True
             assert len(seen) == len(NAMES) - left  # Nothing is looked at twice.
             assert sorted(files(pathlib.Path(output))) == NAMES
             assert lines.read_bytes().startswith(content[: content.rfind(b"\n") + 1])

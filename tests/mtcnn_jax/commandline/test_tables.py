@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 
 import numpy as np
 import pytest
@@ -69,6 +70,15 @@ def test_tables_of_no_pictures_are_tables(tmp_path):
     assert rows.read_text().count("\n") == 1
     found = json.loads(coco.read_text())
     assert found["images"] == found["annotations"] == []
+
+
+def test_names_that_are_no_text_are_written_as_they_are(tmp_path):
+    name = os.fsdecode(b"caf\xe9.jpg")
+    line = json.dumps(to_record(name, 16, 20, FACES)) + "\n"
+    (tmp_path / "faces.jsonl").write_text(line)
+    rows, coco = tables.write_tables(tmp_path, ["csv", "coco"])
+    assert rows.read_bytes().splitlines()[1].startswith(b"caf\xe9.jpg,16,20,0,1.5,")
+    assert json.loads(coco.read_text())["images"][0]["file_name"] == name
 
 
 def test_records_and_faces_are_one_another():

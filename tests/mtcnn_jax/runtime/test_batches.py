@@ -3,13 +3,14 @@
 import weakref
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.runtime import batches
 from mtcnn_jax.runtime.batches import WINDOW, run_many
 from mtcnn_jax.runtime.buckets import bucket_of
+from tests.properties import few
 
 QUICK = DetectConfig(min_face_size=40)
 SIDES = (9, 200, 400)
@@ -27,7 +28,7 @@ def many(params, canvases, sizes, config):
     return (rows, np.zeros((len(canvases), 3), int))
 
 
-@settings(deadline=None, max_examples=60)
+@few
 @given(st.lists(st.sampled_from(SIDES), max_size=80), st.integers(2, 5))
 def test_results_come_in_order_whatever_the_sizes(sides, batch_size):
     images = [picture(side, number) for number, side in enumerate(sides)]
@@ -36,7 +37,7 @@ def test_results_come_in_order_whatever_the_sizes(sides, batch_size):
     assert [rows[0].tolist() for rows, _ in found] == wanted
 
 
-@settings(deadline=None, max_examples=20)
+@few
 @given(st.lists(st.sampled_from(SIDES), min_size=60, max_size=120), st.integers(2, 3))
 def test_few_pictures_are_held_and_none_waits_for_ever(sides, batch_size):
     most = (WINDOW + batches.UNDER_WAY) * batch_size + 1

@@ -1,5 +1,7 @@
 """Reading ahead: in order, no further than asked, and no thread stays."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -7,6 +9,7 @@ import pytest
 
 from mtcnn_jax.runtime import readahead
 from mtcnn_jax.runtime.readahead import read_ahead
+from tests import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -109,3 +112,23 @@ def test_the_end_does_not_wait_for_ever_for_a_source_that_gives_nothing(monkeypa
         if thread.name == "read_ahead_source":
             thread.join(5)
     assert read == [1]
+
+
+PROGRAM = """
+import time
+from mtcnn_jax.runtime.readahead import read_ahead
+
+def camera():
+    yield 1
+    time.sleep(1000)
+
+results = read_ahead(abs, camera(), ahead=2)
+print(next(results).result())
+"""
+
+
+def test_a_process_ends_without_a_word_though_a_source_gives_nothing():
+    result = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, "1\n", "")
