@@ -11,7 +11,7 @@ help:  ## these lines
 demo: .venv/installed  ## the environment, then the faces of docs/astronaut.jpg into demo/
 	.venv/bin/python -m mtcnn_jax detect docs/astronaut.jpg --output=demo
 
-test: lint  ## the developers' tools, then lint and all tests: 9 to 14 minutes on two cores
+test: lint  ## the developers' tools, then lint and all tests: 9 minutes or more on two cores
 	.venv/bin/python -m pytest -n auto --maxprocesses=4 --dist=loadfile
 
 docs: .venv/installed-dev  ## the site into docs/_build/html, its notebooks run; warnings end it
