@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from typing import Any
 
 import tensorflow_datasets as tfds
 
@@ -24,3 +25,12 @@ class ArchiveBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         self.manual = pathlib.Path(manual_dir)
         self.checks = Checks(leave_out_broken=leave_out_broken)
         super().__init__(**settings)
+
+    def info_of(self, *, features: dict[str, Any], **settings) -> tfds.core.DatasetInfo:
+        """Of a set whose examples have a picture, its name, and `features` of the set's own."""
+        common = {
+            "image": tfds.features.Image(encoding_format="jpeg"),
+            "image/filename": tfds.features.Text(),
+        }
+        every = tfds.features.FeaturesDict(common | features)
+        return self.dataset_info_from_configs(features=every, **settings)

@@ -91,16 +91,12 @@ class _CelebA(ArchiveBuilder, skip_registration=True):
     BOXES: str | None = None
 
     def _info(self) -> tfds.core.DatasetInfo:
-        return self.dataset_info_from_configs(
+        return self.info_of(
             description=__doc__,
-            features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Image(encoding_format="jpeg"),
-                    "image/filename": tfds.features.Text(),
-                    "bbox": tfds.features.Tensor(shape=(4,), dtype=np.float32),
-                    "landmarks": tfds.features.Tensor(shape=(5, 2), dtype=np.float32),
-                }
-            ),
+            features={
+                "bbox": tfds.features.Tensor(shape=(4,), dtype=np.float32),
+                "landmarks": tfds.features.Tensor(shape=(5, 2), dtype=np.float32),
+            },
             homepage="http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
         )
 

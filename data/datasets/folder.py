@@ -145,15 +145,9 @@ class OwnFolder(ArchiveBuilder):
             "ignored": tfds.features.Scalar(dtype=np.bool_),
             "landmarks": tfds.features.Tensor(shape=(5, 2), dtype=np.float32),
         }
-        return self.dataset_info_from_configs(
+        return self.info_of(
             description=__doc__,
-            features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Image(encoding_format="jpeg"),
-                    "image/filename": tfds.features.Text(),
-                    "faces": tfds.features.Sequence(faces),
-                }
-            ),
+            features={"faces": tfds.features.Sequence(faces)},
             metadata=tfds.core.MetadataDict(origin=self.folder.origin),
         )
 

@@ -130,15 +130,9 @@ class WiderFaceArchives(ArchiveBuilder):
             name: tfds.features.ClassLabel(num_classes=LEVELS.get(name, 2)) for name in ATTRIBUTES
         }
         faces = {"bbox": tfds.features.Tensor(shape=(4,), dtype=np.float32), **kinds}
-        return self.dataset_info_from_configs(
+        return self.info_of(
             description=__doc__,
-            features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Image(encoding_format="jpeg"),
-                    "image/filename": tfds.features.Text(),
-                    "faces": tfds.features.Sequence(faces),
-                }
-            ),
+            features={"faces": tfds.features.Sequence(faces)},
             homepage="http://shuoyang1213.me/WIDERFACE/",
         )
 
