@@ -92,10 +92,11 @@ def detect_files(params: Params, found: Found, output: str, options: Options) ->
     begun = [folder / within[path] for path in clips]
     with going_on(folder, settings, options, names.values(), begun) as done:
         whole = done.files - done.lacking.keys()
-        tally = _Tally(len(done.files), done.faces, len(whole.intersection(names.values())))
+        todo = {path: name for path, name in names.items() if name not in whole}
+        tally = _Tally(len(done.files), done.faces, len(names) - len(todo))
         if not done.files.issuperset(names.values()):
             remove_tables(folder)
-        _detect_pictures(params, names, folder, options, done, tally)
+        _detect_pictures(params, todo, folder, options, done, tally)
         for path in clips:
             _detect_clip(params, path, (folder / within[path]).parent, options, tally)
         tables = write_tables(folder, options.format)
@@ -114,8 +115,7 @@ def _detect_pictures(
     done: Done,
     tally: _Tally,
 ) -> None:
-    """Detects the faces of those pictures that the folder has no results of."""
-    todo = [path for path, name in names.items() if name not in done.files - done.lacking.keys()]
+    """Detects the faces of pictures that the folder lacks results of, by their paths."""
     batch_size = checked(options.config, options.batch_size)
     being_written: collections.deque[tuple[dict, Future]] = collections.deque()
 
@@ -146,10 +146,10 @@ def _detect_pictures(
         bar.update()
 
     with (
-        tqdm(total=len(todo), unit="picture", disable=None) as bar,  # None: only on a terminal.
+        tqdm(total=len(names), unit="picture", disable=None) as bar,  # None: only on a terminal.
         ThreadPoolExecutor(os.cpu_count() or 1) as writers,
         contextlib.closing(
-            look_through(params, todo, options.config, batch_size=batch_size, known=known)
+            look_through(params, [*names], options.config, batch_size=batch_size, known=known)
         ) as pictures,
     ):
         try:
