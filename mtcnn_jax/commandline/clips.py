@@ -12,7 +12,7 @@ from tqdm import tqdm
 import mtcnn_jax as mj
 from mtcnn_jax.cascade.stages import Params
 from mtcnn_jax.commandline.options import Options
-from mtcnn_jax.commandline.results import chosen, start_of, to_record
+from mtcnn_jax.commandline.results import chosen, start_of, taken, to_record
 from mtcnn_jax.video.annotation import Draw, draw_known, lingering, with_all_faces
 from mtcnn_jax.video.detection import Frame, check_video, look
 from mtcnn_jax.video.detection import Options as Way
@@ -167,10 +167,7 @@ def remove_results(original: pathlib.Path) -> None:
 def _check_replaced(path: pathlib.Path) -> None:
     """Refuses to replace what is there unless it is an earlier run's, or a link."""
     if path.exists() and not path.is_symlink() and not _is_ours(path):
-        raise FileExistsError(
-            f"{str(path)!r} is there and no result of an earlier run; accepted: another --output, "
-            "or that file under another name"
-        )
+        raise FileExistsError(taken(path))
 
 
 def _is_ours(path: pathlib.Path) -> bool:

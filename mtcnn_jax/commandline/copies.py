@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 
 import mtcnn_jax as mj
 from mtcnn_jax.commandline.options import Options
-from mtcnn_jax.commandline.results import ANNOTATED, BLURRED, CROP, MARK, is_ours
+from mtcnn_jax.commandline.results import ANNOTATED, BLURRED, CROP, MARK, is_ours, taken
 from mtcnn_jax.writing import write_whole
 
 MOST_SIDE = 65_500
@@ -86,10 +86,7 @@ def _crops_from(original: pathlib.Path, number: int) -> Iterator[pathlib.Path]:
 
 def _check_free(path: pathlib.Path) -> None:
     if path.exists() and not is_ours(path):
-        raise ValueError(
-            f"{str(path)!r} is there and no result of an earlier run; accepted: another --output, "
-            "or that file under another name"
-        )
+        raise ValueError(taken(path))
 
 
 def _made(path: pathlib.Path, image: np.ndarray, faces: mj.Faces, options: Options) -> bytes:

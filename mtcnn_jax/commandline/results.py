@@ -87,10 +87,15 @@ def check_replaced(path: pathlib.Path, start: bytes) -> None:
     """
     if path.exists() and not path.is_symlink():
         if not (path.is_file() and start.startswith(start_of(path, len(start)))):
-            raise FileExistsError(
-                f"{str(path)!r} is there and no result of an earlier run; accepted: another "
-                "--output, or that file under another name"
-            )
+            raise FileExistsError(taken(path))
+
+
+def taken(path: pathlib.Path) -> str:
+    """Says why a file in a result's place is not replaced: no earlier run wrote it."""
+    return (
+        f"{str(path)!r} is there and no result of an earlier run; accepted: another --output, or "
+        "that file under another name"
+    )
 
 
 def start_of(path: pathlib.Path, size: int) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import mtcnn_jax as mj
 from mtcnn_jax.commandline.lines import read_records
-from mtcnn_jax.commandline.results import LINES, check_replaced
+from mtcnn_jax.commandline.results import LINES, check_replaced, start_of
 from mtcnn_jax.faces import POINTS
 from mtcnn_jax.writing import whole_file
 
@@ -59,10 +59,8 @@ def remove_tables(folder: pathlib.Path) -> None:
     """Removes the tables of earlier runs, since lines are to come that they lack."""
     for file, start, _ in _TABLES.values():
         path = folder / file
-        if path.is_file() and not path.is_symlink():
-            with open(path, "rb") as opened:
-                if opened.read(len(start)) != start:
-                    continue
+        is_own_file = path.is_file() and not path.is_symlink()
+        if is_own_file and start_of(path, len(start)) == start:
             path.unlink()
 
 
