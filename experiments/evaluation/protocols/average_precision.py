@@ -160,11 +160,6 @@ def curve(ranked: Ranked) -> Curve:
     )
 
 
-def pr_curve(examples: Sequence[Example], threshold: float) -> Curve:
-    """Precision over recall of all pictures together, at one overlap."""
-    return curve(rank(examples, threshold))
-
-
 def rank_for_coco(examples: Sequence[Example]) -> list[Ranked]:
     """`rank` at each of `COCO_IOUS`."""
     return [rank(examples, threshold) for threshold in COCO_IOUS]
@@ -181,9 +176,3 @@ def coco_averages(ranked: Sequence[Ranked], times: np.ndarray) -> np.ndarray:
             place = np.searchsorted(recall, levels, side="left")
             means[row, column] = np.mean(np.append(falling, 0.0)[place])
     return means.mean(axis=0)
-
-
-def coco_average(examples: Sequence[Example]) -> float:
-    """Mean over overlaps of 0.50 to 0.95 of the precision at recalls of 0, 0.01 to 1."""
-    once = np.ones((1, len(examples)), np.int64)
-    return float(coco_averages(rank_for_coco(examples), once)[0])
