@@ -5,6 +5,9 @@ In reading order:
 config: a run of one stage, checked.
 cascade: a recipe of all three and their samples, checked.
 settings: what the stages default to.
+cluster: the processes that train together, if there are several: how they meet and end.
+agreement: what they agree on: settings, errors, where to stop.
+mesh: the devices that a batch is split over.
 loop: the run, going on where it was stopped.
 interrupts: Ctrl-C, put off to between steps.
 checkpoints: the one file that knows Orbax.
