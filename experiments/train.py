@@ -20,9 +20,9 @@ from typing import Any
 
 from absl import app, flags, logging
 
+from experiments.cluster import agreement, joining
 from experiments.console.command import parse_flags, run_command
 from experiments.recipes import flags as recipe_flags
-from experiments.training import agreement, cluster
 from experiments.training.cascade import STAGES
 from experiments.training.curves import save_curves
 from experiments.training.loop import Run
@@ -65,11 +65,11 @@ def main(argv: list[str]) -> int:
 
     def work() -> None:
         values = flags.FLAGS
-        cluster.join(values.coordinator_address, values.num_processes, values.process_id)
-        with cluster.losses_told():
+        joining.join(values.coordinator_address, values.num_processes, values.process_id)
+        with joining.losses_told():
             train(values)
 
-    return cluster.leave(run_command(argv, work))
+    return joining.leave(run_command(argv, work))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import numpy as np
 from absl import logging
 from orbax.checkpoint import v1 as ocp
 
-from experiments.training.agreement import agreed, is_first, tell
+from experiments.cluster.agreement import agreed, is_first, tell
 from mtcnn_jax.training.step import TrainState
 
 KEPT = 2

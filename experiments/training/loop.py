@@ -17,13 +17,13 @@ from absl import logging
 
 from data.batches import Prefetch, draw, pools
 from data.samples import Samples, load_samples
+from experiments.cluster import agreement
 from experiments.mining.origin import (
     check_is_of,
     digest_of_samples,
     digests_of_weights,
     read_origin,
 )
-from experiments.training import agreement
 from experiments.training.checkpoints import checkpoint_steps, restore_checkpoint, save_checkpoint
 from experiments.training.config import TrainConfig
 from experiments.training.interrupts import ctrl_c_put_off

@@ -11,7 +11,7 @@ from PIL import Image
 from data import records
 from data.prepare import prepare
 from data.samples import Samples, load_samples, save_samples
-from experiments.mining import origin, shards
+from experiments.mining import before, origin, shards
 from experiments.mining.config import MineConfig
 from experiments.mining.shards import mine_shard, mine_stage
 from experiments.mining.windows import picture_windows
@@ -435,7 +435,7 @@ def test_settings_out_of_range_are_named(changed, match):
 
 
 def test_the_bundled_weights_propose_by_their_name():
-    found = shards.load_before(["bundled"], "onet")
+    found = before.load_before(["bundled"], "onet")
     assert [*found] == ["pnet", "rnet"]
     expected = load_params(stages=("rnet",))["rnet"]["conv1"]["kernel"]
     np.testing.assert_array_equal(found["rnet"]["conv1"]["kernel"], expected)

@@ -1,7 +1,4 @@
-"""The processes that train one network together: how they meet, and how they end.
-
-JAX connects them and watches over them: one that is lost ends the others.
-"""
+"""How processes that train together meet, and how they end."""
 
 import contextlib
 import os
@@ -13,7 +10,7 @@ from collections.abc import Iterator
 import jax
 from absl import logging
 
-from experiments.training.agreement import agree
+from experiments.cluster.agreement import agree
 
 JOIN_SECONDS = 300
 """How long processes wait for one another to start."""
