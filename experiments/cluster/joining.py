@@ -1,6 +1,7 @@
 """How processes that train together meet, and how they end."""
 
 import contextlib
+import faulthandler
 import os
 import re
 import sys
@@ -15,8 +16,9 @@ from experiments.cluster.agreement import agree
 JOIN_SECONDS = 300
 """How long processes wait for one another to start."""
 
-HEARTBEAT_SECONDS = 30
-"""After which a process that gives no sign of life is lost, and all others end."""
+HEARTBEAT_SECONDS = 100
+"""After which a process that gives no sign of life is lost, and all others end. At 30 two processes on
+two cores that much else was running on lost each other."""
 
 _ALONE = ("coordinator_address should be defined", "must be called before")
 """How JAX tells that it knows of no cluster, and that it is too late to look for one."""
@@ -90,7 +92,7 @@ def join(
                 # Longer than is waited here: JAX aborts the process then, with a stack.
                 initialization_timeout=2 * seconds,
                 heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
-                shutdown_timeout_seconds=HEARTBEAT_SECONDS,
+                shutdown_timeout_seconds=60,
             )
         except (LookupError, OSError, RuntimeError, ValueError) as error:
             failed.append(error)
@@ -112,6 +114,8 @@ def join(
             f"the processes could not meet: {' '.join(str(failed[0]).split())}; --num_processes=1 "
             "trains in this process alone"
         ) from failed[0]
+    # Where a process is lost, JAX says so and aborts the others: no stack is to follow.
+    faulthandler.disable()
     agree({"num_processes": count or jax.process_count()}, "was started")
 
 

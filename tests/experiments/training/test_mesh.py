@@ -70,17 +70,17 @@ def free_port():
         return one.getsockname()[1]
 
 
-def two_processes(*command):
-    """What each of two processes told on standard error, both ended; `{}` is its number."""
-    variables = {
-        "XLA_FLAGS": FLAGS,
-        "JAX_NUM_CPU_DEVICES": "2",
-    }
+def two_processes(*command, **variables):
+    """The exit codes of two processes, and what they told on standard error; `{}` is a number."""
+    variables = {"XLA_FLAGS": FLAGS, "JAX_NUM_CPU_DEVICES": "2", **variables}
     processes = [
         subprocess.Popen(
             [sys.executable, *(str(part).replace("{}", str(number)) for part in command)],
             cwd=ROOT,
-            env={**os.environ, **variables},
+            env={
+                **os.environ,
+                **{name: text.replace("{}", str(number)) for name, text in variables.items()},
+            },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -204,12 +204,14 @@ def test_ctrl_c_in_one_process_stops_both_at_the_same_step(runs):
     assert not (runs / "interrupted" / "pnet" / "pnet.npz").exists()
 
 
-def test_processes_with_other_settings_are_refused_by_all(tmp_path, samples):
+def test_processes_that_slurm_starts_with_other_settings_are_all_refused(tmp_path, samples):
     flags = ["--stage=pnet", f"--samples={samples}", f"--workdir={tmp_path}", "--seed={}"]
     flags += ["--steps=8", "--batch_size=28", "--log_every=8", "--scan_steps=1"]
-    flags += ["--evaluate_every=0", "--checkpoint_every=8", "--process_id={}"]
-    flags += [f"--coordinator_address=127.0.0.1:{free_port()}", "--num_processes=2"]
-    codes, errors = two_processes("-m", "experiments.train", *flags)
+    flags += ["--evaluate_every=0", "--checkpoint_every=8"]
+    slurm = {"JOB_ID": "7", "STEP_NODELIST": "127.0.0.1", "NTASKS": "2", "PROCID": "{}"}
+    variables = {f"SLURM_{name}": value for name, value in {**slurm, "LOCALID": "{}"}.items()}
+    variables["JAX_COORDINATOR_PORT"] = str(free_port())
+    codes, errors = two_processes("-m", "experiments.train", *flags, **variables)
     assert codes == [2, 2], errors
     for text in errors:
         assert "error: process 1 trains pnet with other settings than process 0 (seed 1" in text
