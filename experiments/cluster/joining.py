@@ -17,8 +17,8 @@ JOIN_SECONDS = 300
 """How long processes wait for one another to start."""
 
 HEARTBEAT_SECONDS = 100
-"""After which a process that gives no sign of life is lost, and all others end. At 30 two processes
-on two busy cores lost each other."""
+"""After which a process that gives no sign of life is lost, and all others end; JAX's own. At 30 a
+process that the system had paused for half a minute was lost."""
 
 _ALONE = ("coordinator_address should be defined", "must be called before")
 """How JAX tells that it knows of no cluster, and that it is too late to look for one."""

@@ -213,7 +213,11 @@ class Run:
                 pending.clear()
                 rates = clock.lap(done, config.batch_size)
                 with agreement.agreed():
-                    self._check_loss(means["loss"], done)
+                    if not np.isfinite(means["loss"]):
+                        raise FloatingPointError(
+                            f"the loss of {self.stage} is {means['loss']} by step {done}; a lower "
+                            "--learning_rate may help"
+                        )
                     if first:
                         self._tell(lines, done, state, {**means}, rates)
                         shown(done, {"loss": means["loss"], "recall": means["recall"], **rates})
@@ -224,13 +228,6 @@ class Run:
             if first:
                 save_params(config.weights, {self.stage: jax.device_get(network_params(state))})
         return config.weights
-
-    def _check_loss(self, loss: float, done: int) -> None:
-        if not np.isfinite(loss):
-            raise FloatingPointError(
-                f"the loss of {self.stage} is {loss} by step {done}; a lower --learning_rate may "
-                "help"
-            )
 
     def _tell(
         self, lines: MetricsFile, done: int, state: TrainState, means: dict, rates: dict
