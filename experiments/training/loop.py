@@ -38,6 +38,7 @@ from mtcnn_jax.training.step import (
     TrainState,
     create_state,
     network_params,
+    steps_over,
     train_step,
     train_steps,
 )
@@ -177,12 +178,12 @@ class Run:
         start, steps, first = int(state.step), config.recipe.steps, agreement.is_first()
         lines = MetricsFile(config.folder / "metrics.jsonl", start) if first else None
         samples = self.layout.everywhere(self.train) if resident else None
-        over = {"mesh": self.layout.mesh} if self.layout.mesh.size > 1 else {}
+        step, steps_at_once = train_step, train_steps
+        if self.layout.mesh.size > 1:
+            step, steps_at_once = steps_over(self.layout.mesh)
 
         def advance(state: TrainState, chunk) -> tuple[TrainState, Metrics]:
-            if resident:
-                return train_steps(state, samples, chunk, **over)
-            return train_step(state, chunk, **over)
+            return steps_at_once(state, samples, chunk) if resident else step(state, chunk)
 
         chunks = self.chunks(start, resident)
         pending: collections.deque = collections.deque()

@@ -1,6 +1,7 @@
 """One training step of one network: pure functions from a state and a batch to the next state."""
 
 import functools
+from collections.abc import Callable
 
 import flax.struct
 import jax
@@ -235,33 +236,25 @@ def update(
     return state, metrics
 
 
-@functools.partial(jax.jit, donate_argnums=0, static_argnames="mesh")
-def train_step(
-    state: TrainState, batch: Samples, *, mesh: jax.sharding.Mesh | None = None
-) -> tuple[TrainState, Metrics]:
+@functools.partial(jax.jit, donate_argnums=0)
+def train_step(state: TrainState, batch: Samples) -> tuple[TrainState, Metrics]:
     """One step of training. The state given is used up (its buffers are donated).
 
     Args:
         state: from `create_state` or the step before.
         batch: b samples.
-        mesh: the devices that the samples are split over, along its only axis; the batch is one
-            all the same, as are its hard examples. None for one device.
 
     Returns:
         The next state, and the batch's metrics, each float32 []: loss, classification (over all
         valid examples, not only the hard ones), box, landmarks, accuracy, recall (of positives) and
         gradient_norm (before clipping).
     """
-    return update(state, batch, mesh)
+    return update(state, batch)
 
 
-@functools.partial(jax.jit, donate_argnums=0, static_argnames="mesh")
+@functools.partial(jax.jit, donate_argnums=0)
 def train_steps(
-    state: TrainState,
-    samples: Samples,
-    indices: jax.Array,
-    *,
-    mesh: jax.sharding.Mesh | None = None,
+    state: TrainState, samples: Samples, indices: jax.Array
 ) -> tuple[TrainState, Metrics]:
     """Several steps in one dispatch, on batches picked from samples that lie on the device.
 
@@ -269,16 +262,33 @@ def train_steps(
         state: as for `train_step`.
         samples: all of them.
         indices: int32 [k, b], the samples of each of k steps.
-        mesh: as for `train_step`.
 
     Returns:
         The state after k steps, and the metrics, each [k].
     """
+    return _updates(state, samples, indices)
 
+
+def _updates(
+    state: TrainState,
+    samples: Samples,
+    indices: jax.Array,
+    mesh: jax.sharding.Mesh | None = None,
+) -> tuple[TrainState, Metrics]:
     def step(state: TrainState, rows: jax.Array) -> tuple[TrainState, Metrics]:
         return update(state, jax.tree.map(lambda field: field[rows], samples), mesh)
 
     return jax.lax.scan(step, state, indices)
+
+
+@functools.cache
+def steps_over(mesh: jax.sharding.Mesh) -> tuple[Callable, Callable]:
+    """`train_step` and `train_steps` of batches that are split over the only axis of a mesh.
+
+    A batch is one all the same, as are its hard examples.
+    """
+    one, several = (functools.partial(function, mesh=mesh) for function in (update, _updates))
+    return jax.jit(one, donate_argnums=0), jax.jit(several, donate_argnums=0)
 
 
 @functools.partial(jax.jit, static_argnames="recipe")
