@@ -76,25 +76,36 @@ def _entries_elsewhere(root: Place) -> Iterator[str]:
                     yield f"{within}/{name}" if within else name
 
 
-def list_sources(root: Place, column: str | None, most: int) -> Iterator[Source | None]:
+def is_file(root: Place) -> bool:
+    """Whether an input is a file and no folder.
+
+    Raises:
+        OSError: It is neither, or cannot be read; the text names it.
+    """
+    with naming(root, "cannot be read"):
+        return root.fs.info(root.path)["type"] != "directory"
+
+
+def list_sources(
+    root: Place, *, single: bool, column: str | None, most: int
+) -> Iterator[Source | None]:
     """All pictures of an input; None for each file that is left out.
 
     Args:
         root: A folder of pictures or one picture; a Parquet file or, with `column`, a folder of
             such files.
+        single: From `is_file`.
         column: Of Parquet, the one that holds the pictures, or their names; where there is one
             only that can, it need not be named.
         most: Pictures from several row groups of Parquet that come as one source.
 
     Raises:
-        OSError: The input is missing or cannot be listed; the text names it.
+        OSError: The folder cannot be listed, or a Parquet file not be read; the text names it.
         ValueError: Parquet is damaged, or lacks the column; the text names the file.
     """
-    with naming(root, "cannot be read"):
-        is_file = root.fs.info(root.path)["type"] == "file"
-    if is_file and root.path.lower().endswith(PARQUET):
+    if single and root.path.lower().endswith(PARQUET):
         yield from _rows(root, root.path.rpartition("/")[2], column, most)
-    elif is_file:
+    elif single:
         yield Source(os.fsencode(root.path.rpartition("/")[2]))
     elif column is None:
         for name in list_files(root, ENDINGS):

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,7 +15,7 @@ from PIL import Image
 import mtcnn_jax as mj
 from experiments.bulk.listing import Source, column_of
 from experiments.bulk.manifest import on_disk, shown
-from experiments.bulk.storage import Place, failures, reason
+from experiments.bulk.storage import Place, failures, open_place, reason
 from mtcnn_jax.runtime.buckets import check_size
 from mtcnn_jax.runtime.readahead import read_ahead
 
@@ -49,7 +48,7 @@ def fetch_all(sources: Iterable[Source], root: Place, column: str | None) -> Ite
 
     Args:
         sources: From a manifest.
-        root: The input: a folder, a picture or a Parquet file.
+        root: The folder that they are in.
         column: Of Parquet, see `listing.column_of`.
 
     Yields:
@@ -80,29 +79,21 @@ def _same(fetched: Fetched) -> Fetched:
     return fetched
 
 
-def _located(file: str, root: Place, endings: str | tuple[str, ...]) -> Place:
-    """Where a file of the input is."""
-    if "://" in file:
-        return Place(*fsspec.url_to_fs(file, use_listings_cache=False), file)
-    if os.path.isabs(file) and root.is_local:
-        return Place(root.fs, file, file)
-    if os.path.basename(root.path) == file or root.path.lower().endswith(endings):
-        parent = os.path.dirname(root.path)
-        return Place(root.fs, f"{parent}/{file}", f"{os.path.dirname(root.url)}/{file}")
-    return root / file
+def _located(source: Source, root: Place) -> Place:
+    """Where a file is: below the folder, or, of names in Parquet, wherever that says."""
+    file = on_disk(source.file)
+    return open_place(file) if "://" in file or os.path.isabs(file) else root / file
 
 
 def _fetch(source: Source, root: Place) -> Fetched:
     name = shown(source.file)
     try:
-        place = _located(on_disk(source.file), root, (".parquet", ".pq"))
+        place = _located(source, root)
         if place.is_local and not os.path.isfile(place.path) and os.path.lexists(place.path):
             # A pipe would be waited for without end.
             raise ValueError(_no_file(name, place.path))
         return Fetched(name, place.fs.cat_file(place.path))
-    except FileNotFoundError:
-        return Fetched(name, failure=f"no such file: {name!r}")
-    except (*failures(), ValueError, ImportError) as error:
+    except (*failures(), ValueError) as error:
         told = str(error) if isinstance(error, ValueError) else f"{name!r}: {reason(error)}"
         return Fetched(name, failure=told)
 
@@ -119,7 +110,7 @@ def _rows(source: Source, root: Place, column: str | None) -> Iterator[Fetched]:
     """The pictures in rows of Parquet, named FILE#ROW; rows that cannot be read are failures."""
     file, done = shown(source.file), 0
     try:
-        place = _located(on_disk(source.file), root, (".parquet", ".pq"))
+        place = _located(source, root)
         with place.fs.open(place.path, "rb") as opened, pq.ParquetFile(opened) as parquet:
             chosen = column_of(parquet.schema_arrow, column, place)
             groups = list(range(source.group, source.group + source.groups))

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from experiments.bulk import attempts, manifest, partitions
 from experiments.bulk.cluster import Workers, ray_running
 from experiments.bulk.detector import Detector, Job
-from experiments.bulk.listing import list_sources
+from experiments.bulk.listing import is_file, list_sources
 from experiments.bulk.settings import Settings
 from experiments.bulk.storage import Place, open_place, remove, sizes, write
 from mtcnn_jax.cascade.stages import Params
@@ -77,20 +77,23 @@ def detect_bulk(settings: Settings) -> Tally:
     root, output = open_place(settings.input), open_place(settings.output)
     settings = dataclasses.replace(settings, input=root.url, output=output.url)
     params = read_params(settings.options.weights)
-    listed = begin(root, output, settings, params)
+    single = is_file(root)
+    listed = begin(root, output, settings, params, single=single)
     done = partitions.finished(output)
     left = [number for number in range(listed.partitions) if number not in done]
     tally = Tally(len(left))
     if left:
         with ray_running(settings) as workers:
-            _work(Job(settings, root, listed), left, workers, tally)
+            _work(Job(settings, root.parent if single else root, listed), left, workers, tally)
     before = f", partitions done before: {len(done)}" if done else ""
     others = f", other files left out: {listed.left_out}" if listed.left_out else ""
     print(f"{tally.told()}{before}{others}; see {output.url}")
     return tally
 
 
-def begin(root: Place, output: Place, settings: Settings, params: Params) -> manifest.Manifest:
+def begin(
+    root: Place, output: Place, settings: Settings, params: Params, *, single: bool
+) -> manifest.Manifest:
     """The manifest of a job: the one of before, or one made now.
 
     Args:
@@ -98,6 +101,7 @@ def begin(root: Place, output: Place, settings: Settings, params: Params) -> man
         output: The folder for results.
         settings: What to do.
         params: The networks' parameters.
+        single: Whether the input is a file.
 
     Raises:
         OSError: The input is missing, or the output cannot be written.
@@ -123,9 +127,10 @@ def begin(root: Place, output: Place, settings: Settings, params: Params) -> man
         return listed
     if partitions.finished(output):
         raise ValueError(f"{output.url!r} holds partitions of a job that is not known; {accepted}")
+    size = settings.partition_size
+    sources = list_sources(root, single=single, column=settings.column, most=size)
     write(output / manifest.WEIGHTS, to_npz(params))
-    sources = list_sources(root, settings.column, settings.partition_size)
-    return manifest.write_manifest(output, sources, told, settings.partition_size)
+    return manifest.write_manifest(output, sources, told, size)
 
 
 def _forget(output: Place) -> None:

@@ -21,6 +21,11 @@ _RAISED_BY = {
 """What clients of buckets raise besides OSError, where they are in use."""
 
 
+_ASKED = {"s3": {"max_concurrency": 1}}
+"""Settings of clients by protocol: one request fetches a picture, where s3fs would ask for its size
+before that to divide large files."""
+
+
 class Place(NamedTuple):
     """A file or folder, here or elsewhere.
 
@@ -38,6 +43,12 @@ class Place(NamedTuple):
         return Place(self.fs, f"{self.path.rstrip('/')}/{name}", f"{self.url.rstrip('/')}/{name}")
 
     @property
+    def parent(self) -> "Place":
+        """The folder that it is in."""
+        path, url = (text.rstrip("/").rpartition("/")[0] for text in (self.path, self.url))
+        return Place(self.fs, path or "/", url or "/")
+
+    @property
     def is_local(self) -> bool:
         """Whether it lies in this machine's file system."""
         return isinstance(self.fs, LocalFileSystem)
@@ -50,8 +61,9 @@ def open_place(url: str) -> Place:
         ValueError: Of an unknown kind, or one that takes a package which is not installed.
     """
     try:
+        asked = _ASKED.get(url.partition("://")[0].replace("s3a", "s3"), {})
         # No listing is kept: another run may be writing, and a large one would fill the memory.
-        fs, path = fsspec.url_to_fs(url, use_listings_cache=False)
+        fs, path = fsspec.url_to_fs(url, use_listings_cache=False, **asked)
     except ImportError as error:
         raise ValueError(f"{url!r} cannot be opened: {error}") from error
     except ValueError as error:
@@ -75,6 +87,8 @@ def reason(error: Exception) -> str:
     """Why something failed, in words."""
     if is_of_full_disk(error):
         return told(error)
+    if isinstance(error, FileNotFoundError) and not error.strerror and "bucket" not in str(error):
+        return "there is no such file or folder"  # Where fsspec says no more than the name.
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
