@@ -19,7 +19,7 @@ STORE = 2**27
 _PATIENCE = 5.0
 """Seconds that the head of a cluster has to take a connection."""
 
-_QUIET = {
+QUIET = {
     # Of restarts of actors Ray warns at each start, and for nothing.
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -27,7 +27,7 @@ _QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 
-_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Has Ray listen at 127.0.0.1, as it does by itself on a Mac, and not on all networks."""
 
 
@@ -59,7 +59,7 @@ def ray_running(settings: Settings) -> Iterator[Workers]:
     address = settings.ray_address
     if address is not None:
         _check_reached(address)
-    os.environ.update(_QUIET if address else _QUIET | _LOOPBACK)
+    os.environ.update(QUIET if address else QUIET | LOOPBACK)
     import ray  # Once the environment tells it to be quiet.
 
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
@@ -76,7 +76,7 @@ def ray_running(settings: Settings) -> Iterator[Workers]:
             "HOST:PORT of a head that this machine is a node of, or auto"
         ) from error
     try:
-        yield _workers(settings, ray.cluster_resources())
+        yield count_workers(settings, ray.cluster_resources())
     finally:
         ray.shutdown()
 
@@ -100,7 +100,16 @@ def _check_reached(address: str) -> None:
         ) from error
 
 
-def _workers(settings: Settings, resources: dict[str, float]) -> Workers:
+def count_workers(settings: Settings, resources: dict[str, float]) -> Workers:
+    """The workers that there is room for.
+
+    Args:
+        settings: What is asked for.
+        resources: What there is, as Ray tells it.
+
+    Raises:
+        ValueError: There is no room for those asked for.
+    """
     cpus, gpus = (int(resources.get(kind, 0)) for kind in ("CPU", "GPU"))
     each = settings.cpus_per_worker
     room = min(cpus // each, gpus) if gpus else cpus // each

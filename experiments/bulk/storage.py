@@ -129,7 +129,7 @@ def read(place: Place) -> bytes | None:
     with naming(place, "cannot be read"):
         try:
             return place.fs.cat_file(place.path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
 
@@ -152,7 +152,7 @@ def sizes(folder: Place) -> dict[str, int]:
     with naming(folder, "cannot be listed"):
         try:
             listed = folder.fs.ls(folder.path, detail=True)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
     return {
         one["name"].rpartition("/")[2]: one["size"] or 0 for one in listed if one["type"] == "file"
