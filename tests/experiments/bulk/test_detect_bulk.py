@@ -5,6 +5,8 @@ import dataclasses
 import importlib.util
 import io
 import os
+import secrets
+import socket
 import subprocess
 import sys
 import time
@@ -69,6 +71,12 @@ def wait_for(found, process):
     while not found():
         assert process.poll() is None and time.monotonic() < end
         time.sleep(0.05)
+
+
+def free_port():
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        return trial.getsockname()[1]
 
 
 def parts(output):
@@ -195,11 +203,12 @@ def test_a_bucket_is_read_and_another_written(parts_of_a_portrait, tmp_path, mon
 def test_a_cluster_goes_on_when_a_node_is_lost(parts_of_a_portrait, tmp_path):
     (tmp_path / "site").mkdir()
     (tmp_path / "site/sitecustomize.py").write_text(SITE)
-    output, port = tmp_path / "out", 6397
+    output, port = tmp_path / "out", free_port()
     # The nodes have this code from the command and from nowhere else.
-    environment = {**os.environ, **cluster.QUIET, **cluster.LOOPBACK, "XLA_FLAGS": FLAGS}
+    key = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    environment = {**os.environ, **cluster.QUIET, **key, "XLA_FLAGS": FLAGS}
     environment["PYTHONPATH"] = str(tmp_path / "site")
-    common = ["--num-cpus=1", "--node-ip-address=127.0.0.1", "--object-store-memory=80000000"]
+    common = ["--num-cpus=1", "--object-store-memory=80000000"]
     program = [os.path.join(os.path.dirname(sys.executable), "ray"), "start", "--block", *common]
     head = [*program, "--head", f"--port={port}", "--include-dashboard=false"]
     other = [*program, f"--address=127.0.0.1:{port}"]
@@ -212,7 +221,7 @@ def test_a_cluster_goes_on_when_a_node_is_lost(parts_of_a_portrait, tmp_path):
                 if "Ray runtime started" in line:
                     break
         flags = [f"--input={parts_of_a_portrait}", f"--output={output}", "--partition_size=2"]
-        process = started(*flags, f"--ray_address=127.0.0.1:{port}", **cluster.LOOPBACK)
+        process = started(*flags, f"--ray_address=127.0.0.1:{port}", **key)
         wait_for(lambda: len(parts(output)) > 3, process)
         for child in psutil.Process(nodes[1].pid).children(recursive=True):
             child.kill()
