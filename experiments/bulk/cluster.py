@@ -65,7 +65,8 @@ def ray_running(settings: Settings) -> Iterator[Workers]:
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     try:
         if address is None:
-            ray.init(include_dashboard=False, object_store_memory=STORE, **common)
+            # "local": never a cluster that happens to run here, or ran once and left its address.
+            ray.init("local", include_dashboard=False, object_store_memory=STORE, **common)
         else:
             code = {"py_modules": [str(folder) for folder in CODE], "excludes": ["__pycache__"]}
             ray.init(address=address, runtime_env=code, **common)
