@@ -35,6 +35,8 @@ CROPS = pa.field("crops", pa.list_(pa.binary()))
 
 _COUNTS = b"mtcnn_jax"
 
+_ARRAYS = ("boxes", "scores", "landmarks")
+
 
 class Counts(NamedTuple):
     """What a partition holds: pictures, those that failed among them, and faces."""
@@ -71,13 +73,8 @@ def to_row(
         faces: Those in it.
         crops: A PNG file of each, where they are wanted.
     """
-    row = {"file": file, "height": size[0], "width": size[1], "error": None}
-    row |= {"boxes": faces.boxes, "scores": faces.scores, "landmarks": faces.landmarks}
-    return {key: _listed(value) for key, value in row.items()} | {"crops": crops}
-
-
-def _listed(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray) else value
+    row = {"file": file, "height": size[0], "width": size[1], "error": None, "crops": crops}
+    return row | {key: getattr(faces, key) for key in _ARRAYS}
 
 
 def to_failure(file: str, error: str) -> dict[str, Any]:
@@ -105,7 +102,7 @@ def write_partition(
     with pq.ParquetWriter(content, schema, compression="zstd") as writer:
 
         def flush() -> None:
-            writer.write_table(pa.Table.from_pylist(held, schema), row_group_size=len(held))
+            writer.write_table(_to_table(held, schema), row_group_size=len(held))
             held.clear()
 
         for row in rows:
@@ -121,6 +118,36 @@ def write_partition(
         writer.add_key_value_metadata({_COUNTS: json.dumps(counts).encode()})
     write(place, content.getvalue())
     return counts
+
+
+def _to_table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    columns = [
+        _to_lists([row.get(field.name) for row in rows], field.type)
+        if field.name in _ARRAYS
+        else pa.array([row.get(field.name) for row in rows], field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _to_lists(arrays: list[np.ndarray | None], kind: pa.ListType) -> pa.ListArray:
+    """Lists of arrays, null for none, without a Python object for each number."""
+    none = np.array([one is None for one in arrays])
+    lengths = [0 if one is None else len(one) for one in arrays]
+    found = [one.ravel() for one in arrays if one is not None]
+    values = pa.array(np.concatenate(found or [np.empty(0)]), pa.float32())
+    return pa.ListArray.from_arrays(
+        pa.array(np.append(0, np.cumsum(lengths)), pa.int32()),
+        _grouped(values, kind.value_type),
+        kind,
+        mask=pa.array(none),
+    )
+
+
+def _grouped(values: pa.Array, kind: pa.DataType) -> pa.Array:
+    if not pa.types.is_fixed_size_list(kind):
+        return values
+    return pa.FixedSizeListArray.from_arrays(_grouped(values, kind.value_type), type=kind)
 
 
 def read_counts(place: Place) -> Counts:

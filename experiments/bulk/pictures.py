@@ -19,7 +19,7 @@ from experiments.bulk.storage import Place, failures, open_place, reason
 from mtcnn_jax.runtime.buckets import check_size
 from mtcnn_jax.runtime.readahead import read_ahead
 
-THREADS_HERE, THREADS_ELSEWHERE = 2, 16
+THREADS_HERE, THREADS_ELSEWHERE = 2, 32
 """That fetch: a bucket answers after tens of milliseconds, however small a picture is."""
 
 ROWS = 16
