@@ -42,6 +42,7 @@ class Isolated:
 
     def __init__(self, *, memory: int = MEMORY, patience: float = PATIENCE):
         self._memory, self._patience = memory, patience
+        self._others = multiprocessing.active_children()
         self._pool = self._begun()
 
     def _begun(self) -> ProcessPoolExecutor:
@@ -76,8 +77,9 @@ class Isolated:
 
     def close(self) -> None:
         """Ends the process."""
-        for process in list((self._pool._processes or {}).values()):
-            process.kill()
+        for process in multiprocessing.active_children():
+            if process not in self._others:
+                process.kill()
         self._pool.shutdown(cancel_futures=True)
 
 

@@ -76,6 +76,11 @@ def detect_bulk(settings: Settings) -> Tally:
     """
     root, output = open_place(settings.input), open_place(settings.output)
     settings = dataclasses.replace(settings, input=root.url, output=output.url)
+    if settings.column and f"{output.url}/".startswith(f"{root.url.rstrip('/')}/"):
+        raise ValueError(
+            f"--output={output.url} is in the folder of Parquet {root.url}, and would be read as "
+            "such; accepted: a folder elsewhere"
+        )
     params = read_params(settings.options.weights)
     single = is_file(root)
     listed = begin(root, output, settings, params, single=single)

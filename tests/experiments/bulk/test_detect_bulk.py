@@ -286,6 +286,11 @@ def test_another_jobs_output_is_refused_and_begun_anew_where_that_is_asked_for(t
         begin(tmp_path / "other", out)
 
 
+def test_results_do_not_lie_among_parquet_that_is_read(tmp_path):
+    with pytest.raises(ValueError, match="in/out is in the folder of Parquet .*in, and would be"):
+        run(tmp_path / "in", tmp_path / "in/out", column="image")
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
