@@ -1,6 +1,7 @@
 """Folders here and buckets elsewhere, by fsspec; files appear whole; failures are a sentence."""
 
 import contextlib
+import os
 import pathlib
 import sys
 from collections.abc import Iterator
@@ -71,7 +72,11 @@ def open_place(url: str) -> Place:
         raise ValueError(
             f"{url!r} cannot be opened: {error}; accepted: {known} or what else fsspec knows"
         ) from error
-    return Place(fs, path, path if isinstance(fs, LocalFileSystem) else fs.unstrip_protocol(path))
+    if isinstance(fs, LocalFileSystem):
+        path = url = os.path.normpath(path)  # So that a job is known again by another way there.
+    else:
+        url = fs.unstrip_protocol(path)
+    return Place(fs, path, url)
 
 
 def failures() -> tuple[type[Exception], ...]:

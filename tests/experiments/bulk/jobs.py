@@ -22,7 +22,8 @@ def settings(source, output, **flags) -> Settings:
 
 def begin(source, output, **flags) -> Job:
     """A job, its pictures listed."""
-    asked, root = settings(source, output, **flags), open_place(str(source))
+    root = open_place(str(source))
+    asked = settings(root.url, output, **flags)
     single = is_file(root)
     listed = pipeline.begin(
         root, open_place(str(output)), asked, read_params(asked.options.weights), single=single

@@ -277,7 +277,8 @@ def test_another_jobs_output_is_refused_and_begun_anew_where_that_is_asked_for(t
         begin(tmp_path / "other", out)
     with pytest.raises(ValueError, match=r"--min_face_size was 20 and is 30.0, --voting was"):
         begin(tmp_path / "in", out, min_face_size=30.0, voting=1.0)
-    assert begin(tmp_path / "in", out, workers=3).manifest == begin(tmp_path / "in", out).manifest
+    again = begin(f"{tmp_path}/other/../in/", out, workers=3)
+    assert again.manifest == begin(tmp_path / "in", out).manifest
     begin(tmp_path / "other", out, overwrite=True)
     assert not parts(out)
     for file in (out / "_manifest").iterdir():
