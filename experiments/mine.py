@@ -16,8 +16,9 @@ from typing import Any
 from absl import app, flags
 
 from experiments.console.command import parse_flags, run_command
+from experiments.mining.before import load_before
 from experiments.mining.config import MineConfig
-from experiments.mining.shards import STAGES, load_before, mine_stage
+from experiments.mining.shards import STAGES, mine_stage
 from experiments.recipes.fields import FIELDS, parse
 from experiments.recipes.files import NAMES, read_recipe
 from mtcnn_jax import load_params

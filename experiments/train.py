@@ -9,12 +9,18 @@ config.json of another run; each flag changes a field of it.
 calls it. In `RUN/<stage>/` lie config.json, metrics.jsonl, checkpoints/, curves.png and
 <stage>.npz, the weights.
 Started again with the same flags, a run goes on from its last checkpoint.
+
+All devices of the process share a batch. Several processes train together, on one machine or many,
+that are each started with the same flags and `--coordinator_address=HOST:PORT --num_processes=N
+--process_id=I`, or by a cluster that tells JAX of these (SLURM, Open MPI, ...); all see RUN and
+SAMPLES.
 """
 
 from typing import Any
 
 from absl import app, flags, logging
 
+from experiments.cluster import agreement, joining
 from experiments.console.command import parse_flags, run_command
 from experiments.recipes import flags as recipe_flags
 from experiments.training.cascade import STAGES
@@ -30,6 +36,9 @@ def define_flags() -> None:
     flags.DEFINE_enum("stage", None, [*STAGES, "all"], "The network to train.", required=True)
     flags.DEFINE_string("workdir", None, "The folder for results.", required=True)
     flags.DEFINE_string("samples", "", "The folder of samples; WORKDIR/samples if not given.")
+    flags.DEFINE_string("coordinator_address", "", "HOST:PORT of process 0, of several.")
+    flags.DEFINE_integer("num_processes", None, "Processes that train together; 1 is this alone.")
+    flags.DEFINE_integer("process_id", None, "Which of the processes this is, from 0.")
     recipe_flags.define_recipe_flags()
     flags.adopt_module_key_flags(recipe_flags)  # --help lists them.
 
@@ -46,13 +55,21 @@ def train(values: Any) -> None:
         return
     run = recipe.of(values.stage).placed(values.workdir, values.samples)
     weights = Run(run).fit()
-    save_curves(weights.parent)
-    print(weights)
+    if agreement.is_first():
+        save_curves(weights.parent)
+        print(weights)
 
 
 def main(argv: list[str]) -> int:
     """Runs the command with absl's flags."""
-    return run_command(argv, lambda: train(flags.FLAGS))
+
+    def work() -> None:
+        values = flags.FLAGS
+        joining.join(values.coordinator_address, values.num_processes, values.process_id)
+        with joining.losses_told():
+            train(values)
+
+    return joining.leave(run_command(argv, work))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ In reading order:
 
 config: what to make samples of, and how many.
 windows: which windows of a picture make samples.
+before: the stages before one, which propose its windows.
 shards: a stage's samples, made and saved a shard of pictures at a time.
 origin: what samples were made of, so that others are refused.
 shared: a folder for all runs whose samples are made of the same.

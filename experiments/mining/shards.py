@@ -11,7 +11,6 @@ import pathlib
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import jax
 import numpy as np
@@ -27,12 +26,13 @@ from data.samples import (
     merge_samples,
     save_samples,
 )
+from experiments.cluster.agreement import agree, agreed, is_first
 from experiments.mining.buckets import overflow_is_meant, stages_by_bucket
 from experiments.mining.config import MineConfig
 from experiments.mining.origin import check_samples_are_of, origin_of_samples, read_origin
 from experiments.mining.processes import call_in_processes
 from experiments.mining.windows import picture_windows
-from mtcnn_jax import DetectConfig, load_params
+from mtcnn_jax import DetectConfig
 from mtcnn_jax.networks.layers import INPUT_SIZE
 from mtcnn_jax.runtime import spare_mappings
 from mtcnn_jax.training.inference import score
@@ -164,6 +164,8 @@ def mine_stage(
 ) -> pathlib.Path:
     """Makes the samples of one stage from one split of the data sets.
 
+    Several processes that were joined make them together, in a folder that all of them see.
+
     Args:
         config: what to make samples of.
         stage: "pnet", "rnet" or "onet".
@@ -195,17 +197,37 @@ def mine_stage(
             shards.append(Shard(path, dataset, split, members, first))
         first += count
     origin = origin_of_samples(config, stage, split, params, judge, opened)
-    if (output / "samples.json").exists():
-        check_samples_are_of(output, read_origin(output / "samples.json"), origin)
-        shutil.rmtree(folder, ignore_errors=True)  # Of a run that was killed after it merged them.
-        return output
-    check_empty(output)
+    with agreed():
+        finished = (output / "samples.json").exists()
+        if finished:
+            check_samples_are_of(output, read_origin(output / "samples.json"), origin)
+        else:
+            check_empty(output)
+    agree({"finished": finished}, f"sees {output}")
+    with agreed():
+        # Of several processes each makes every so manieth shard.
+        own = [] if finished else shards[jax.process_index() :: jax.process_count()]
+        _mine(own, config, stage, origin, opened, params, judge)
+    with agreed():
+        if is_first():
+            if not finished:
+                merge_samples(output, [load_samples(shard.path) for shard in shards], origin)
+            shutil.rmtree(folder, ignore_errors=True)
+    return output
+
+
+def _mine(
+    shards: Sequence[Shard], config: MineConfig, stage: str, origin: dict, opened, params, judge
+) -> None:
+    """Makes those of the shards that are not there; see `mine_stage` for the arguments."""
+    if not shards:
+        return
     left = [shard for shard in shards if not shard.is_done(origin)]
     # Pillow is called for each of P-Net's windows, which keeps the interpreter: two threads took as
     # long as one.
     alone = stage == "pnet" and judge is None
     workers = min(os.cpu_count() or 1, len(left)) if alone else 1
-    with tqdm.tqdm(desc=f"{stage} {split}", total=len(shards), unit="shard") as bar:
+    with tqdm.tqdm(desc=f"{stage} {origin['split']}", total=len(shards), unit="shard") as bar:
         bar.update(len(shards) - len(left))
         if workers > 1:
             calls = [(shard, stage, config, origin) for shard in left]
@@ -214,32 +236,3 @@ def mine_stage(
             for shard in left:
                 shard.mine(stage, config, origin, opened[shard.dataset], params, judge)
                 bar.update()
-    merge_samples(output, [load_samples(shard.path) for shard in shards], origin)
-    shutil.rmtree(folder)
-    return output
-
-
-def stages_before(stage: str) -> tuple[str, ...]:
-    """The stages whose weights proposing windows for `stage` takes."""
-    return STAGES[: STAGES.index(stage)]
-
-
-def load_before(paths: Sequence[str], stage: str) -> dict[str, Any]:
-    """The parameters of the stages before `stage`, from a file, or from one for each.
-
-    "bundled" is the file that comes with the package.
-
-    Raises:
-        ValueError: if there are fewer files, or more.
-    """
-    before = stages_before(stage)
-    each = [*paths] * (len(before) if len(paths) == 1 else 1)
-    if len(each) != len(before):
-        raise ValueError(
-            f"--weights names {len(paths)} files; accepted for {stage}: one with "
-            f"{', '.join(before) or 'nothing'}, or one for each"
-        )
-    params: dict[str, Any] = {}
-    for name, path in zip(before, each, strict=True):
-        params |= load_params(None if path == "bundled" else path, stages=(name,))
-    return params

@@ -7,8 +7,8 @@ from typing import Any
 from data import records
 from data.samples import load_samples
 from experiments.evaluation.settings import Result
+from experiments.mining.before import stages_before
 from experiments.mining.config import MineConfig
-from experiments.mining.shards import stages_before
 from experiments.mining.shared import SPLITS
 from experiments.recipes.fields import as_text
 from experiments.recipes.overrides import override

@@ -12,8 +12,9 @@ from absl import logging
 
 from data import records
 from data.samples import POSITIVE, Samples, load_samples
+from experiments.mining.before import stages_before
 from experiments.mining.config import MineConfig
-from experiments.mining.shards import mine_stage, stages_before
+from experiments.mining.shards import mine_stage
 from experiments.speed.machine import machine_in_words
 from experiments.studies import table_one
 from experiments.studies.config import StudyConfig

@@ -15,8 +15,9 @@ from absl import logging
 
 from data import records
 from data.samples import load_samples
+from experiments.mining.before import load_before
 from experiments.mining.origin import check_is_of, digests_of_weights, read_origin
-from experiments.mining.shards import load_before, mine_stage
+from experiments.mining.shards import mine_stage
 from experiments.mining.shared import SPLITS, shared_folder
 from experiments.sweeps.grid import Cell, make_cells
 from experiments.sweeps.measures import Evaluation, measures_of_run

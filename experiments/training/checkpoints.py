@@ -21,6 +21,7 @@ import numpy as np
 from absl import logging
 from orbax.checkpoint import v1 as ocp
 
+from experiments.cluster.agreement import agreed, is_first, tell
 from mtcnn_jax.training.step import TrainState
 
 KEPT = 2
@@ -45,12 +46,14 @@ class DamagedError(ValueError):
     """A checkpoint that is not as it was written."""
 
 
-def _flat(state: TrainState) -> dict[str, np.ndarray]:
+def _named(state: TrainState) -> dict[str, jax.Array | np.ndarray]:
+    """The state's leaves by name."""
     leaves = jax.tree_util.tree_leaves_with_path(state)
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="."): np.asarray(leaf)
-        for path, leaf in leaves
-    }
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
+
+
+def _flat(state: TrainState) -> dict[str, np.ndarray]:
+    return {name: np.asarray(leaf) for name, leaf in _named(state).items()}
 
 
 @contextlib.contextmanager
@@ -76,25 +79,38 @@ def checkpoint_steps(folder: str | os.PathLike[str]) -> list[int]:
 def save_checkpoint(folder: str | os.PathLike[str], state: TrainState) -> None:
     """Writes a checkpoint, which appears only once it is whole, and removes old ones.
 
+    Of several processes all write it together, to a folder that all of them see.
+
     Raises:
         OSError: if it cannot be written, as to a full disk.
     """
     folder = pathlib.Path(folder).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
     step = int(state.step)
     path = folder / f"{step:08d}"
     partial = path.with_name(path.name + ".partial")
-    flat = _flat(state)
+    # Of leaves on the devices of several processes Orbax has each write a part.
+    flat = _flat(state) if jax.process_count() == 1 else _named(state)
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-    if shutil.disk_usage(folder).free < ROOM + sum(leaf.nbytes for leaf in flat.values()):
-        raise full
-    try:
-        with _quiet():
-            ocp.save(partial, flat, overwrite=True)
-    except ValueError as error:
-        if _FULL not in str(error):
-            raise
-        raise full from error
+    with agreed():
+        folder.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(folder).free < ROOM + sum(leaf.nbytes for leaf in flat.values()):
+            raise full
+    with agreed():
+        try:
+            with _quiet():
+                ocp.save(partial, flat, overwrite=True)
+        except ValueError as error:
+            if _FULL not in str(error):
+                raise
+            raise full from error
+    with agreed():
+        if is_first():
+            _finish(folder, path, partial)
+
+
+def _finish(folder: pathlib.Path, path: pathlib.Path, partial: pathlib.Path) -> None:
+    """Puts what Orbax wrote in its place, with checksums, and removes old checkpoints."""
+    step = int(path.name)
     (partial / CHECKSUMS).write_text(json.dumps(_checksums(partial), indent=2) + "\n")
     if path.exists():
         shutil.rmtree(path)
@@ -170,9 +186,20 @@ def _check(path: pathlib.Path) -> None:
             raise DamagedError(f"{path / name} is damaged, by its checksum")
 
 
+def _check_in_all(path: pathlib.Path) -> None:
+    """`_check` by each process; what one finds damaged, all skip."""
+    found = ""
+    try:
+        _check(path)
+    except DamagedError as error:
+        found = str(error)
+    for damage in filter(None, tell(found)):
+        raise DamagedError(damage)
+
+
 def _read(path: pathlib.Path, state: TrainState, step: int) -> TrainState:
     """A checkpoint's state; see `restore_checkpoint`."""
-    _check(path)
+    _check_in_all(path)
     wanted = _flat(state)
     try:
         with _quiet():

@@ -18,7 +18,7 @@ class TrainConfig:
         recipe: what is trained, and how.
         samples: folder with <stage>/train and <stage>/validation.
         workdir: folder for results, in <stage>/ below it.
-        batch_size: samples a step, over all devices.
+        batch_size: samples a step, over all devices of all processes.
         ratio: proportions of negatives, positives, parts and landmark samples in a batch.
         seed: of all randomness.
         init: .npz of weights to start from; "bundled" for those of the package, "" for fresh ones.
@@ -69,7 +69,7 @@ class TrainConfig:
                     f"{name} is {getattr(self, name)}; accepted are multiples of {divisor}, "
                     f"{getattr(self, divisor)}"
                 )
-        devices = jax.local_device_count()
+        devices = jax.device_count()
         if self.batch_size % devices:
             raise ValueError(
                 f"batch_size is {self.batch_size}; accepted are multiples of the number of "

@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def ctrl_c_put_off() -> Iterator[Callable[[], bool]]:
+def ctrl_c_put_off(tell: Callable[[], None] = lambda: None) -> Iterator[Callable[[], bool]]:
     """Puts Ctrl-C off, since a process that left JAX in the middle of a step crashes as it ends.
+
+    Args:
+        tell: called at the first one.
 
     Yields:
         What tells whether there was one. A second one is not put off.
@@ -24,6 +27,7 @@ def ctrl_c_put_off() -> Iterator[Callable[[], bool]]:
         if heard.is_set():
             usual(number, frame)
         heard.set()
+        tell()
 
     signal.signal(signal.SIGINT, note)
     try:

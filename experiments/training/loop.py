@@ -15,8 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from absl import logging
 
-from data.batches import Prefetch, draw, gather, pools
+from data.batches import Prefetch, draw, pools
 from data.samples import Samples, load_samples
+from experiments.cluster import agreement
 from experiments.mining.origin import (
     check_is_of,
     digest_of_samples,
@@ -26,12 +27,21 @@ from experiments.mining.origin import (
 from experiments.training.checkpoints import checkpoint_steps, restore_checkpoint, save_checkpoint
 from experiments.training.config import TrainConfig
 from experiments.training.interrupts import ctrl_c_put_off
+from experiments.training.mesh import Layout, own
 from experiments.training.metrics import Clock, MetricsFile, mean_of, progress, replace_text, short
 from experiments.training.validation import subset, validate
 from mtcnn_jax.networks.layers import INPUT_SIZE
 from mtcnn_jax.training.recipe import learning_rate
 from mtcnn_jax.training.samples import CONTEXT
-from mtcnn_jax.training.step import create_state, network_params, train_step, train_steps
+from mtcnn_jax.training.step import (
+    Metrics,
+    TrainState,
+    create_state,
+    network_params,
+    steps_over,
+    train_step,
+    train_steps,
+)
 from mtcnn_jax.weights.params import load_params, save_params
 
 RESIDENT_SHARE = 0.4
@@ -61,29 +71,29 @@ class Run:
     def __init__(self, config: TrainConfig):
         self.config = config
         self.stage = config.recipe.stage
-        self.train = self._load("train")
-        self.pools = pools(self.train.kinds)
-        draw(self.pools, config.counts, seed=config.seed, step=0)
-        self.validation = None
-        if config.evaluate_every:
-            self.validation = subset(self._load("validation"), config.validation_samples)
-        params = None
-        if config.init:
-            path = None if config.init == "bundled" else config.init
-            params = load_params(path, stages=(self.stage,))[self.stage]
-        mesh = jax.sharding.Mesh(np.array(jax.local_devices()), ("data",))
-        spec = jax.sharding.PartitionSpec
-        self._everywhere = jax.sharding.NamedSharding(mesh, spec())
-        self._split = jax.sharding.NamedSharding(mesh, spec("data"))
-        self._split_steps = jax.sharding.NamedSharding(mesh, spec(None, "data"))
-        state = create_state(config.recipe, seed=config.seed, params=params)
-        self._write_config(params)
+        self.layout = Layout()
+        self.validation, params = None, None
+        with agreement.agreed():
+            self.train = self._load("train")
+            self.pools = pools(self.train.kinds)
+            draw(self.pools, config.counts, seed=config.seed, step=0)
+            if config.evaluate_every and agreement.is_first():
+                self.validation = subset(self._load("validation"), config.validation_samples)
+            if config.init:
+                path = None if config.init == "bundled" else config.init
+                params = load_params(path, stages=(self.stage,))[self.stage]
+            state = create_state(config.recipe, seed=config.seed, params=params)
+            made_of = self._check(params)
+        self._agree(made_of, state)
+        with agreement.agreed():
+            if agreement.is_first():
+                self._write_config(made_of)
         restored = restore_checkpoint(config.folder / "checkpoints", state)
         if restored is not None:
             logging.info("%s goes on from step %d", self.stage, restored.step)
             # Copied, since the first step will write over it.
             state = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), restored)
-        self.state = jax.device_put(state, self._everywhere)
+        self.state = self.layout.everywhere(state)
 
     def _load(self, split: str) -> Samples:
         folder = pathlib.Path(self.config.samples) / self.stage / split
@@ -96,29 +106,48 @@ class Run:
             )
         return samples
 
-    def _write_config(self, params: dict | None) -> None:
-        """Writes what the run is, once it is sure that a run of it may go on in this folder.
+    def _check(self, params: dict | None) -> dict:
+        """What the run is made of, once it is sure that a run of it may go on in this folder.
 
         Args:
             params: those that the run starts from, if it does.
         """
-        folder, settings = self.config.folder, dataclasses.asdict(self.config)
-        config, origin = folder / "config.json", folder / "checkpoints" / "origin.json"
+        folder = self.config.folder
+        origin = folder / "checkpoints" / "origin.json"
         init = digests_of_weights({self.stage: params})[self.stage] if params else None
         made_of = {"samples": digest_of_samples(self.train), "init": init}
         check_goes_on(self.config)
         if checkpoint_steps(origin.parent) and origin.exists():
             what = f"{folder} holds a run"
             check_is_of(what, read_origin(origin), made_of, accepted="another --workdir")
-        origin.parent.mkdir(parents=True, exist_ok=True)
-        replace_text(config, json.dumps(settings, indent=2) + "\n")
-        replace_text(origin, json.dumps(made_of, indent=2) + "\n")
+        return made_of
+
+    def _agree(self, made_of: dict, state: TrainState) -> None:
+        """Refuses processes that would train something else, or that see another folder."""
+        if jax.process_count() == 1:
+            return
+        settings = dataclasses.asdict(self.config)
+        agreement.agree(
+            {
+                **{name: value for name, value in settings.items() if name not in _PLACES},
+                **made_of,
+                "start": digests_of_weights({self.stage: state.params})[self.stage],
+                "checkpoints": checkpoint_steps(self.config.folder / "checkpoints"),
+            },
+            f"trains {self.stage}",
+        )
+
+    def _write_config(self, made_of: dict) -> None:
+        folder, settings = self.config.folder, dataclasses.asdict(self.config)
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        replace_text(folder / "config.json", json.dumps(settings, indent=2) + "\n")
+        replace_text(folder / "checkpoints" / "origin.json", json.dumps(made_of, indent=2) + "\n")
 
     @property
     def resident(self) -> bool:
         """Whether samples are kept on the accelerator."""
         device = jax.local_devices()[0]
-        if device.platform == "cpu":
+        if device.platform == "cpu" or jax.process_count() > 1:
             return False
         limit = (device.memory_stats() or {}).get("bytes_limit", 0)
         return sum(field.nbytes for field in self.train) < RESIDENT_SHARE * limit
@@ -131,13 +160,13 @@ class Run:
         steps, stride = self.config.recipe.steps, self.config.scan_steps
         if not resident:
             return Prefetch(
-                lambda step: jax.device_put(gather(self.train, self._draw(step)), self._split),
+                lambda step: self.layout.batch(self.train, self._draw(step)),
                 range(start, steps),
             )
 
         def indices(chunk: int) -> jax.Array:
             numbers = range(chunk * stride, min((chunk + 1) * stride, steps))
-            return jax.device_put(np.stack([self._draw(n) for n in numbers]), self._split_steps)
+            return self.layout.split_steps(np.stack([self._draw(n) for n in numbers]))
 
         # A finished run has nothing left to do, even if its last dispatch was a short one.
         last = -(-steps // stride) if start < steps else 0
@@ -145,23 +174,30 @@ class Run:
 
     def fit(self) -> pathlib.Path:
         """Trains to the last step and returns the file of weights."""
-        config, state = self.config, self.state
-        start, steps = int(state.step), config.recipe.steps
-        lines = MetricsFile(config.folder / "metrics.jsonl", start)
-        resident = self.resident
-        samples = jax.device_put(self.train, self._everywhere) if resident else None
-        advance = (lambda s, rows: train_steps(s, samples, rows)) if resident else train_step
+        config, state, resident = self.config, self.state, self.resident
+        start, steps, first = int(state.step), config.recipe.steps, agreement.is_first()
+        lines = MetricsFile(config.folder / "metrics.jsonl", start) if first else None
+        samples = self.layout.everywhere(self.train) if resident else None
+        step, steps_at_once = train_step, train_steps
+        if self.layout.mesh.size > 1:
+            step, steps_at_once = steps_over(self.layout.mesh)
+
+        def advance(state: TrainState, chunk) -> tuple[TrainState, Metrics]:
+            return steps_at_once(state, samples, chunk) if resident else step(state, chunk)
+
         chunks = self.chunks(start, resident)
         pending: collections.deque = collections.deque()
         clock, done = Clock(chunks), start
+        bar = progress(self.stage, start, steps) if first else contextlib.nullcontext()
         with (
             contextlib.closing(chunks),
-            progress(self.stage, start, steps) as shown,
-            ctrl_c_put_off() as interrupted,
+            bar as shown,
+            ctrl_c_put_off(agreement.ask_all_to_stop) as interrupted,
         ):
             for chunk in chunks:
-                if interrupted():
+                if agreement.stopping(interrupted()):
                     jax.block_until_ready(list(pending))
+                    agreement.part()
                     raise KeyboardInterrupt
                 state, metrics = advance(state, chunk)
                 pending.append(metrics)
@@ -177,25 +213,36 @@ class Run:
                 means = mean_of(pending)
                 pending.clear()
                 rates = clock.lap(done, config.batch_size)
-                if not np.isfinite(means["loss"]):
-                    raise FloatingPointError(
-                        f"the loss of {self.stage} is {means['loss']} by step {done}; a lower "
-                        "--learning_rate may help"
-                    )
-                means["learning_rate"] = float(learning_rate(config.recipe)(done - 1))
-                lines.write({"step": done, "split": "train", **means, **rates})
-                shown(done, {"loss": means["loss"], "recall": means["recall"], **rates})
-                if self.validation and (
-                    done == steps or done % (config.evaluate_every or steps) == 0
-                ):
-                    found = validate(state, self.validation)
-                    lines.write({"step": done, "split": "validation", **found})
-                    logging.info("%s step %d validation %s", self.stage, done, short(found))
+                with agreement.agreed():
+                    if not np.isfinite(means["loss"]):
+                        raise FloatingPointError(
+                            f"the loss of {self.stage} is {means['loss']} by step {done}; a lower "
+                            "--learning_rate may help"
+                        )
+                    if first:
+                        self._tell(lines, done, state, {**means}, rates)
+                        shown(done, {"loss": means["loss"], "recall": means["recall"], **rates})
                 if done % config.checkpoint_every == 0 or done == steps:
                     save_checkpoint(config.folder / "checkpoints", state)
                 clock.restart(done)
-        save_params(config.weights, {self.stage: jax.device_get(network_params(state))})
+        with agreement.agreed():
+            if first:
+                save_params(config.weights, {self.stage: jax.device_get(network_params(state))})
         return config.weights
+
+    def _tell(
+        self, lines: MetricsFile, done: int, state: TrainState, means: dict, rates: dict
+    ) -> None:
+        """Writes what a lap's steps measured and, where it is due, what validation does."""
+        config = self.config
+        means["learning_rate"] = float(learning_rate(config.recipe)(done - 1))
+        lines.write({"step": done, "split": "train", **means, **rates})
+        due = done == config.recipe.steps or done % (config.evaluate_every or done) == 0
+        if self.validation and due:
+            # The network lies whole on this device: with many it is as with one.
+            found = validate(own(state), self.validation)
+            lines.write({"step": done, "split": "validation", **found})
+            logging.info("%s step %d validation %s", self.stage, done, short(found))
 
 
 def fit(config: TrainConfig) -> pathlib.Path:

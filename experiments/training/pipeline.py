@@ -11,6 +11,8 @@ from absl import logging
 
 from data import records
 from data.samples import LANDMARK
+from experiments.cluster.agreement import agree, agreed, is_first
+from experiments.mining.before import stages_before
 from experiments.mining.calibration import calibrate
 from experiments.mining.config import LANDMARK_SETS, MineConfig
 from experiments.mining.origin import (
@@ -19,49 +21,20 @@ from experiments.mining.origin import (
     digests_of_weights,
     read_origin,
 )
-from experiments.mining.shards import mine_stage, stages_before
+from experiments.mining.shards import mine_stage
 from experiments.mining.shared import SPLITS, shared_folder
 from experiments.training.cascade import STAGES, CascadeConfig
 from experiments.training.config import TrainConfig
 from experiments.training.curves import save_curves
 from experiments.training.loop import check_goes_on, fit
 from experiments.training.metrics import replace_text
-from experiments.training.settings import warmup_within
+from experiments.training.plans import plan_proposing, plan_rounds
 from mtcnn_jax import load_params, save_params
 
-LATER_SHARE = 0.5
-"""Steps of a round after the first, which goes on from its weights, over those of the first."""
 
-
-def plan_rounds(recipe: CascadeConfig, workdir: str, samples: str = "") -> list[list[TrainConfig]]:
-    """The runs of every round: P-Net, R-Net and O-Net, then R-Net and O-Net again."""
-    first = [recipe.of(stage).placed(workdir, samples) for stage in STAGES]
-    plan = [first]
-    for number in range(2, recipe.rounds + 1):
-        later = []
-        for config, before in zip(first[1:], plan[-1][-2:], strict=True):
-            steps = max(1, round(config.recipe.steps * LATER_SHARE))
-            warmup = warmup_within(steps, config.recipe.warmup_steps, config.recipe.stage)
-            run = dataclasses.replace(
-                config,
-                recipe=dataclasses.replace(config.recipe, steps=steps, warmup_steps=warmup),
-                init=str(before.weights),
-            )
-            place = f"{config.workdir}/round{number}", f"{config.samples}/round{number}"
-            later.append(run.placed(*place))
-        plan.append(later)
-    return plan
-
-
-def plan_proposing(recipe: CascadeConfig, workdir: str, samples: str = "") -> list[TrainConfig]:
-    """The runs of the P-Net and R-Net that propose for O-Net; P-Net's samples are the cascade's."""
-    if recipe.proposing is None:
-        return []
-    pnet, rnet = (
-        run.placed(f"{workdir}/proposing", samples or run.samples or f"{workdir}/samples")
-        for run in (recipe.proposing.pnet, recipe.proposing.rnet)
-    )
-    return [pnet, rnet.placed(rnet.workdir, f"{rnet.samples}/proposing")]
+def calibrated_file(config: TrainConfig, target: float, *, name: str) -> pathlib.Path:
+    """Where the weights of a stage go that is calibrated to so many windows."""
+    return config.folder / f"{name}-{target:g}.npz"
 
 
 def calibrated(
@@ -87,7 +60,7 @@ def calibrated(
         ValueError: if the file that is there is of other weights or pictures.
     """
     stage = config.recipe.stage
-    path = config.folder / f"{name}-{target:g}.npz"
+    path = calibrated_file(config, target, name=name)
     origin = path.with_suffix(".json")
     made_of = {
         "windows_per_picture": target,
@@ -172,7 +145,8 @@ class Training:
             output = pathlib.Path(config.samples) / stage / split
             mine_stage(mining, stage, before, output, split=split, judge=judge)
         self.params |= load_params(fit(config), stages=(stage,))
-        save_curves(config.folder)
+        if is_first():
+            save_curves(config.folder)
         self.calibrate(config, windows)
 
     def calibrate(
@@ -183,8 +157,11 @@ class Training:
         number = STAGES.index(stage)
         if number < len(windows):
             up_to = {one: self.params[one] for one in STAGES[: number + 1]}
-            pictures = self._validation, self._images
-            moved = calibrated(config, up_to, windows[number], *pictures, name=name)
+            pictures, target = (self._validation, self._images), windows[number]
+            with agreed():
+                if is_first():
+                    calibrated(config, up_to, target, *pictures, name=name)
+            moved = calibrated_file(config, target, name=name)
             self.params |= load_params(moved, stages=(stage,))
 
 
@@ -213,6 +190,7 @@ def train_all(
         FileNotFoundError: if a data set is not prepared.
         ValueError: if the folder holds runs with other settings; before anything is done.
     """
+    agree(dataclasses.asdict(recipe), "trains")
     recipe = with_landmarks_there_are(recipe)
     plan = plan_rounds(recipe, workdir, samples)
     proposers = plan_proposing(recipe, workdir, samples)
@@ -230,8 +208,11 @@ def train_all(
         validation = records.read_pictures(wider, split="validation", data_dir=data_dir)
         images = [records.read_pixels(picture) for picture in validation]
     folder = pathlib.Path(workdir)
-    folder.mkdir(parents=True, exist_ok=True)
-    replace_text(folder / "config.json", json.dumps(dataclasses.asdict(recipe), indent=2) + "\n")
+    with agreed():
+        if is_first():
+            folder.mkdir(parents=True, exist_ok=True)
+            told = json.dumps(dataclasses.asdict(recipe), indent=2)
+            replace_text(folder / "config.json", told + "\n")
     other = Training(validation, images, shared=shared)
     for config in proposers:
         other.advance(config, mining[config.recipe.stage], recipe.proposing.windows_per_picture)
@@ -242,9 +223,15 @@ def train_all(
             seeded = dataclasses.replace(mining[stage], seed=recipe.mining.seed + number)
             proposing = other.params if stage == "onet" else None
             training.advance(config, seeded, windows, proposing=proposing)
-            save_params(weights, training.params)
+            _save(weights, training.params)
             logging.info("%s of round %d is done, in %s", stage, number + 1, weights)
     for config in (plan[0][0], *plan[-1][-2:]):
         training.calibrate(config, final, name="final")
-    save_params(weights, training.params)
+    _save(weights, training.params)
     return weights
+
+
+def _save(weights: pathlib.Path, params: dict[str, Any]) -> None:
+    with agreed():
+        if is_first():
+            save_params(weights, params)

@@ -1,6 +1,7 @@
 """One training step of one network: pure functions from a state and a batch to the next state."""
 
 import functools
+from collections.abc import Callable
 
 import flax.struct
 import jax
@@ -90,7 +91,12 @@ def network_params(state: TrainState) -> Params:
 
 
 def outputs(
-    recipe: Recipe, params: Params, pixels: jax.Array, *, key: jax.Array | None = None
+    recipe: Recipe,
+    params: Params,
+    pixels: jax.Array,
+    *,
+    key: jax.Array | None = None,
+    mesh: jax.sharding.Mesh | None = None,
 ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
     """Runs the network on windows.
 
@@ -99,6 +105,7 @@ def outputs(
         params: as in `TrainState`.
         pixels: float32 [b, s, s, 3], 0..255.
         key: for dropout; None is without.
+        mesh: the devices that the windows are split over, along its only axis; None for one.
 
     Returns:
         float32 logits [b, 2], offsets [b, 4] and landmarks [b, 10], or None where nothing gives
@@ -113,7 +120,7 @@ def outputs(
         settings["as_product"] = on_cpu
     network = NETWORKS[recipe.stage](**settings)
 
-    def heads_of(pixels: jax.Array, key: jax.Array | None) -> list[jax.Array]:
+    def heads_of(params: Params, pixels: jax.Array, key: jax.Array | None) -> list[jax.Array]:
         heads, captured = network.apply(
             {"params": params[recipe.stage]},
             normalize(pixels).astype(dtype),
@@ -129,11 +136,21 @@ def outputs(
 
     chunk = _CPU_CHUNKS.get(recipe.stage, count) if on_cpu else count
     if count % chunk or count == chunk:
-        heads = heads_of(pixels, key)
+        heads = heads_of(params, pixels, key)
     else:
         parts = pixels.reshape(-1, chunk, *pixels.shape[1:])
         keys = jax.random.split(key, parts.shape[0]) if drops else None
-        heads = jax.lax.map(lambda part: jax.checkpoint(heads_of)(*part), (parts, keys))
+
+        def in_turn(params: Params, *parts: jax.Array | None) -> list[jax.Array]:
+            return jax.lax.map(lambda part: jax.checkpoint(heads_of)(params, *part), parts)
+
+        if mesh is not None and parts.shape[0] % mesh.size == 0:
+            # Each device takes its own in turn: of a loop over all, XLA has each device do all.
+            whole, split = jax.P(), jax.P(*mesh.axis_names)
+            in_turn = jax.shard_map(
+                in_turn, mesh=mesh, in_specs=(whole, split, split), out_specs=split
+            )
+        heads = in_turn(params, parts, keys)
         heads = [head.reshape(count, -1) for head in heads]
     heads = [head.astype(jnp.float32) for head in heads]
     return heads[0], heads[1], heads[2] if len(heads) > 2 else None
@@ -190,7 +207,9 @@ def objective(
     return total, {"loss": total, **metrics}
 
 
-def update(state: TrainState, batch: Samples) -> tuple[TrainState, Metrics]:
+def update(
+    state: TrainState, batch: Samples, mesh: jax.sharding.Mesh | None = None
+) -> tuple[TrainState, Metrics]:
     """`train_step` without the compiler, for use inside other jitted functions."""
     recipe = state.recipe
     key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
@@ -201,7 +220,7 @@ def update(state: TrainState, batch: Samples) -> tuple[TrainState, Metrics]:
         pixels, batch = augment(key_augment, batch, recipe.augment)
 
     def loss(params: Params) -> tuple[jax.Array, Metrics]:
-        heads = outputs(recipe, params, pixels, key=key_dropout)
+        heads = outputs(recipe, params, pixels, key=key_dropout, mesh=mesh)
         return objective(recipe, heads, batch.kinds, batch.boxes, batch.landmarks)
 
     gradients, metrics = jax.grad(loss, has_aux=True)(state.params)
@@ -247,11 +266,29 @@ def train_steps(
     Returns:
         The state after k steps, and the metrics, each [k].
     """
+    return _updates(state, samples, indices)
 
+
+def _updates(
+    state: TrainState,
+    samples: Samples,
+    indices: jax.Array,
+    mesh: jax.sharding.Mesh | None = None,
+) -> tuple[TrainState, Metrics]:
     def step(state: TrainState, rows: jax.Array) -> tuple[TrainState, Metrics]:
-        return update(state, jax.tree.map(lambda field: field[rows], samples))
+        return update(state, jax.tree.map(lambda field: field[rows], samples), mesh)
 
     return jax.lax.scan(step, state, indices)
+
+
+@functools.cache
+def steps_over(mesh: jax.sharding.Mesh) -> tuple[Callable, Callable]:
+    """`train_step` and `train_steps` of batches that are split over the only axis of a mesh.
+
+    A batch is one all the same, as are its hard examples.
+    """
+    one, several = (functools.partial(function, mesh=mesh) for function in (update, _updates))
+    return jax.jit(one, donate_argnums=0), jax.jit(several, donate_argnums=0)
 
 
 @functools.partial(jax.jit, static_argnames="recipe")

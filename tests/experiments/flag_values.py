@@ -31,7 +31,8 @@ def flag_values(workdir, **changed):
         if value is not None
     }
     places = {"config": "", "samples": "", "workdir": str(workdir)}
-    return types.SimpleNamespace(**{**values, **places, **texts})
+    alone = {"coordinator_address": "", "num_processes": None, "process_id": None}
+    return types.SimpleNamespace(**{**values, **places, **alone, **texts})
 
 
 def run_of(values, stage, stages=STAGES):

@@ -1,9 +1,11 @@
 """Mining on drawn pictures, with windows from a stub in place of the networks."""
 
+import contextlib
 import dataclasses
 import io
 import json
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,7 +13,7 @@ from PIL import Image
 from data import records
 from data.prepare import prepare
 from data.samples import Samples, load_samples, save_samples
-from experiments.mining import origin, shards
+from experiments.mining import before, origin, shards
 from experiments.mining.config import MineConfig
 from experiments.mining.shards import mine_shard, mine_stage
 from experiments.mining.windows import picture_windows
@@ -281,6 +283,29 @@ class TestStage:
         assert mine_stage(CONFIG, "rnet", {}, tmp_path / "broken") == broken
         assert {path: path.stat().st_mtime_ns for path in broken.iterdir()} == times
 
+    def test_several_processes_share_the_shards_and_the_first_merges_them(
+        self, tmp_path, monkeypatch
+    ):
+        whole = mine_stage(CONFIG, "rnet", {}, tmp_path / "whole")
+        shard, calls = shards.mine_shard, []
+
+        def count(stage, params, pictures, *rest):
+            calls.append([number for number, _ in pictures])
+            return shard(stage, params, pictures, *rest)
+
+        monkeypatch.setattr(shards, "mine_shard", count)
+        monkeypatch.setattr(shards, "agreed", contextlib.nullcontext)
+        monkeypatch.setattr(shards, "agree", lambda settings, what: None)
+        monkeypatch.setattr(jax, "process_count", lambda: 2)
+        for number in (1, 0):
+            monkeypatch.setattr(jax, "process_index", lambda: number)  # noqa: B023
+            both = mine_stage(CONFIG, "rnet", {}, tmp_path / "both")
+            assert both.exists() == (number == 0)
+        assert calls == [[2, 3], [5, 6], [9], [0, 1], [4], [7, 8]]
+        for name in Samples._fields:
+            content = (whole / f"{name}.npy").read_bytes()
+            assert (both / f"{name}.npy").read_bytes() == content, name
+
     def test_a_shard_that_another_run_leaves_meanwhile_is_replaced(self, tmp_path, monkeypatch):
         shard, path = shards.mine_shard, tmp_path / "late.shards" / "wider_face-000002"
 
@@ -435,7 +460,7 @@ def test_settings_out_of_range_are_named(changed, match):
 
 
 def test_the_bundled_weights_propose_by_their_name():
-    found = shards.load_before(["bundled"], "onet")
+    found = before.load_before(["bundled"], "onet")
     assert [*found] == ["pnet", "rnet"]
     expected = load_params(stages=("rnet",))["rnet"]["conv1"]["kernel"]
     np.testing.assert_array_equal(found["rnet"]["conv1"]["kernel"], expected)

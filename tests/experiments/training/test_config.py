@@ -41,7 +41,7 @@ def test_what_is_wrong_is_named_with_what_is_accepted(changed, match):
 
 
 def test_batches_are_split_over_the_devices(monkeypatch):
-    monkeypatch.setattr(jax, "local_device_count", lambda: 8)
+    monkeypatch.setattr(jax, "device_count", lambda: 8)
     assert config(batch_size=64).batch_size == 64
     with pytest.raises(ValueError, match="batch_size is 60; .* multiples of .* devices, 8"):
         config(batch_size=60)

@@ -1,0 +1,41 @@
+"""The runs that a recipe of the cascade asks for, in their order, and where each is."""
+
+import dataclasses
+
+from experiments.training.cascade import STAGES, CascadeConfig
+from experiments.training.config import TrainConfig
+from experiments.training.settings import warmup_within
+
+LATER_SHARE = 0.5
+"""Steps of a round after the first, which goes on from its weights, over those of the first."""
+
+
+def plan_rounds(recipe: CascadeConfig, workdir: str, samples: str = "") -> list[list[TrainConfig]]:
+    """The runs of every round: P-Net, R-Net and O-Net, then R-Net and O-Net again."""
+    first = [recipe.of(stage).placed(workdir, samples) for stage in STAGES]
+    plan = [first]
+    for number in range(2, recipe.rounds + 1):
+        later = []
+        for config, before in zip(first[1:], plan[-1][-2:], strict=True):
+            steps = max(1, round(config.recipe.steps * LATER_SHARE))
+            warmup = warmup_within(steps, config.recipe.warmup_steps, config.recipe.stage)
+            run = dataclasses.replace(
+                config,
+                recipe=dataclasses.replace(config.recipe, steps=steps, warmup_steps=warmup),
+                init=str(before.weights),
+            )
+            place = f"{config.workdir}/round{number}", f"{config.samples}/round{number}"
+            later.append(run.placed(*place))
+        plan.append(later)
+    return plan
+
+
+def plan_proposing(recipe: CascadeConfig, workdir: str, samples: str = "") -> list[TrainConfig]:
+    """The runs of the P-Net and R-Net that propose for O-Net; P-Net's samples are the cascade's."""
+    if recipe.proposing is None:
+        return []
+    pnet, rnet = (
+        run.placed(f"{workdir}/proposing", samples or run.samples or f"{workdir}/samples")
+        for run in (recipe.proposing.pnet, recipe.proposing.rnet)
+    )
+    return [pnet, rnet.placed(rnet.workdir, f"{rnet.samples}/proposing")]
