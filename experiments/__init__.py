@@ -15,6 +15,6 @@
 
 What they do lies in the rooms of their subjects: training, mining, evaluation, speed, sweeps,
 studies, bulk and demonstration; cluster is what joins processes that train together, files is what
-convert reads, exporting what export writes, console what all of them share. configs holds recipes,
-recipes reads them and makes a flag of each field.
+convert reads and export writes, console what all of them share. configs holds recipes, recipes
+reads them and makes a flag of each field.
 """
