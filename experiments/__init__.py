@@ -1,6 +1,7 @@
 """The commands, `python -m experiments.NAME`: flags, files, checkpoints, figures.
 
     detect      faces of photos: the command `mtcnn-jax detect`, with absl's flags
+    detect_bulk faces of millions of photos: many workers, Parquet out
     demo        a page in the browser: faces, and what each stage left
     convert     the weights of facenet-pytorch, mtcnn or facenet into this project's format
     export      detection as StableHLO, or its networks as ONNX, for other programs
@@ -13,7 +14,7 @@
     ablate      the paper's studies, beside its own numbers
 
 What they do lies in the rooms of their subjects: training, mining, evaluation, speed, sweeps,
-studies and demonstration; cluster is what joins processes that train together, files is what
-convert reads, exporting what export writes, console what all of them share. configs holds recipes,
-recipes reads them and makes a flag of each field.
+studies, bulk and demonstration; cluster is what joins processes that train together, files is what
+convert reads and export writes, console what all of them share. configs holds recipes, recipes
+reads them and makes a flag of each field.
 """

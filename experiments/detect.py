@@ -10,30 +10,17 @@ import functools
 
 from absl import app, flags, logging
 
+from experiments.console.detection import define_detection_flags
 from mtcnn_jax.commandline.detection import run
 from mtcnn_jax.commandline.endings import until_interrupted
 from mtcnn_jax.commandline.options import FLAGS
-
-_DEFINE = {
-    bool: flags.DEFINE_boolean,
-    float: flags.DEFINE_float,
-    int: flags.DEFINE_integer,
-    str: flags.DEFINE_string,
-    tuple: flags.DEFINE_list,
-}
 
 
 def define_flags() -> None:
     """Defines the command's flags; a function, so that commands can be imported side by side."""
     flags.DEFINE_string("input", None, "A picture, a folder or a glob pattern.", required=True)
     flags.DEFINE_string("output", None, "The folder for the results.", required=True)
-    for flag in FLAGS:
-        if flag.accepted and flag.kind is str:
-            flags.DEFINE_enum(flag.name, flag.default, flag.accepted, flag.help)
-        elif flag.kind is tuple:
-            flags.DEFINE_list(flag.name, list(map(str, flag.default)), flag.help)
-        else:
-            _DEFINE[flag.kind](flag.name, flag.default, flag.help)
+    define_detection_flags([flag.name for flag in FLAGS])
 
 
 def main(argv: list[str]) -> int:

@@ -21,7 +21,7 @@ from absl import app, flags
 
 import mtcnn_jax as mj
 from experiments.console.command import parse_flags, run_command
-from experiments.exporting import cascade
+from experiments.files import cascade
 from mtcnn_jax.writing import write_whole
 
 FORMATS = ("stablehlo", "onnx")
@@ -127,7 +127,7 @@ def _cascade(weights: str | None, settings: dict[str, Any]) -> dict[str, bytes]:
 def _networks(weights: str | None, _: dict[str, Any]) -> dict[str, bytes]:
     """Name -> content of the three graphs."""
     try:
-        from experiments.exporting.networks import network
+        from experiments.files.networks import network
     except ModuleNotFoundError as error:
         raise ValueError(
             f"graphs are written with onnx ({error}); install it with: "

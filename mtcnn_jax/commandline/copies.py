@@ -96,12 +96,25 @@ def _made(path: pathlib.Path, image: np.ndarray, faces: mj.Faces, options: Optio
     if path.name.endswith(BLURRED):
         return _to_jpeg(path, image, mj.blur_faces, faces, how=options.blur)
     number = int(path.name.rpartition(".face")[2].removesuffix(".png"))
-    template = _TEMPLATES[options.crops]
-    face = faces[number : number + 1]
     try:
-        (crop,) = mj.align(image, face, size=options.crop_size, template=template)
+        return cut_out(image, faces[number : number + 1], options)
     except ValueError as error:
         raise ValueError(f"{str(path)!r}: {error}") from error
+
+
+def cut_out(image: np.ndarray, face: mj.Faces, options: Options) -> bytes:
+    """One face of a picture, as a PNG file.
+
+    Args:
+        image: uint8 [h, w, 3].
+        face: The one face.
+        options: Of which `crops` is given.
+
+    Raises:
+        ValueError: It lies outside the picture, or its points are in one place.
+    """
+    template = _TEMPLATES[options.crops]
+    (crop,) = mj.align(image, face, size=options.crop_size, template=template)
     content, info = io.BytesIO(), PngInfo()
     info.add_text("Comment", MARK.decode())
     Image.fromarray(crop).save(content, "png", pnginfo=info)

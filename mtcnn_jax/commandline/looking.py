@@ -1,12 +1,12 @@
 """Pictures read in threads and looked at, one by one or in batches; what fails is named."""
 
 import contextlib
+import functools
 import itertools
 import math
 import pathlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -27,13 +27,13 @@ class Seen(NamedTuple):
     """A picture that was looked at.
 
     Attributes:
-        path: Of the picture.
+        path: Of the picture, or what else it was read from; as text it is its name.
         image: uint8 [h, w, 3]; None where it could not be read.
         faces: Those found in it; None where that failed.
         failure: A sentence that names the picture and says why; "" where nothing failed.
     """
 
-    path: pathlib.Path
+    path: Any
     image: np.ndarray | None = None
     faces: mj.Faces | None = None
     failure: str = ""
@@ -77,27 +77,31 @@ def look_at(params: Params, image: np.ndarray, name: str, config: mj.DetectConfi
 
 def look_through(
     params: Params,
-    paths: Sequence[pathlib.Path],
+    paths: Iterable[Any],
     config: mj.DetectConfig,
     *,
     batch_size: int,
-    known: Callable[[pathlib.Path], mj.Faces | None] = lambda path: None,
+    known: Callable[[Any], mj.Faces | None] = lambda path: None,
+    read: Callable[[Any], np.ndarray] | None = None,
 ) -> Generator[Seen, None, None]:
     """Looks at pictures, of which some are read ahead.
 
     Args:
         params: The networks' parameters.
-        paths: The pictures.
+        paths: The pictures: paths, or whatever `read` takes.
         config: How to look for faces.
         batch_size: How many go through together.
         known: Gives the faces of a picture that need not be looked for any more.
+        read: Reads a picture, in threads; its OSError or ValueError is the picture's failure. By
+            default `read_picture`.
 
     Yields:
         Each picture, in order.
     """
     ahead = default_ahead(batch_size)
-    with contextlib.closing(read_ahead(read_picture, paths, ahead=ahead)) as outcomes:
-        pictures = (_read(path, outcome) for path, outcome in zip(paths, outcomes, strict=True))
+    reading = functools.partial(_read, read or read_picture)
+    with contextlib.closing(read_ahead(reading, paths, ahead=ahead)) as outcomes:
+        pictures = (outcome.result() for outcome in outcomes)
         if batch_size == 1:
             for seen in pictures:
                 yield _looked_at(params, seen._replace(faces=_known(seen, known)), config)
@@ -111,11 +115,11 @@ def _known(seen: Seen, known: Callable) -> mj.Faces | None:
     return None if seen.failure else known(seen.path)
 
 
-def _read(path: pathlib.Path, outcome: Future) -> Seen:
-    error = outcome.exception()
-    if isinstance(error, OSError | ValueError):
+def _read(read: Callable[[Any], np.ndarray], path: Any) -> Seen:
+    try:
+        return Seen(path, read(path))
+    except (OSError, ValueError) as error:
         return Seen(path, failure=str(error))
-    return Seen(path, outcome.result())
 
 
 def _looked_at(params: Params, seen: Seen, config: mj.DetectConfig) -> Seen:

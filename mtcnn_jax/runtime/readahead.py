@@ -15,7 +15,11 @@ _END = object()
 
 
 def read_ahead(
-    read: Callable[[Any], Any], sources: Iterable[Any], *, ahead: int
+    read: Callable[[Any], Any],
+    sources: Iterable[Any],
+    *,
+    ahead: int,
+    threads: int | None = None,
 ) -> Generator[Future, None, None]:
     """Calls a function on what an iterable gives, in threads, before the results are wanted.
 
@@ -27,6 +31,8 @@ def read_ahead(
         read: the function.
         sources: what it is called on, one after the other; without an end, if you like.
         ahead: how many calls at most are begun before their results are wanted.
+        threads: in how many threads at most; as many as there are cores if not given, which suits
+            decoding, while waiting for a network takes more.
 
     Yields:
         The results to be, in order. `result()` waits for one, and raises what the function raised.
@@ -35,7 +41,7 @@ def read_ahead(
     results: queue.SimpleQueue = queue.SimpleQueue()
     room = threading.Semaphore(ahead)
     stopped = threading.Event()
-    pool = ThreadPoolExecutor(min(ahead, os.cpu_count() or 1), "read_ahead")
+    pool = ThreadPoolExecutor(min(ahead, threads or os.cpu_count() or 1), "read_ahead")
 
     def feed() -> None:
         try:

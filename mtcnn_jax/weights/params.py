@@ -61,11 +61,19 @@ def load_params(
         (3, 3, 3, 10)
     """
     check_process()
+    return jax.tree.map(jnp.asarray, read_params(path, stages=stages))
+
+
+def read_params(
+    path: str | os.PathLike | BinaryIO | None = None,
+    *,
+    stages: Iterable[str] = formats.STAGES,
+) -> Params:
+    """As `load_params`, but NumPy arrays: no device is looked for, and none of its memory taken."""
     stages = _check_stages(stages)
     content, source = _read_bundled() if path is None else read_file(path)
     tensors, weight_format = parse_npz(content, source, stages=stages)
-    own = to_own(tensors, source, weight_format=weight_format, stages=stages)
-    return jax.tree.map(jnp.asarray, nest(own))
+    return nest(to_own(tensors, source, weight_format=weight_format, stages=stages))
 
 
 def save_params(path: str | os.PathLike, params: Params) -> None:
@@ -96,10 +104,15 @@ def save_params(path: str | os.PathLike, params: Params) -> None:
     folder = os.path.dirname(os.path.abspath(path))
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"no such folder: {folder!r}, to write {path!r} in")
+    write_whole(pathlib.Path(path), to_npz(params))
+
+
+def to_npz(params: Params) -> bytes:
+    """The content of the file that `save_params` writes, of parameters that are checked."""
     tensors = _flatten(params)
     content = io.BytesIO()
     np.savez(content, **{name: tensors[name] for name in formats.OWN.names if name in tensors})
-    write_whole(pathlib.Path(path), content.getvalue())
+    return content.getvalue()
 
 
 def check_params(

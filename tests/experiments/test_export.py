@@ -9,7 +9,7 @@ import pytest
 
 from experiments import export
 from tests import ROOT
-from tests.experiments.exporting.test_cascade import programs, run_alone
+from tests.experiments.files.test_cascade import programs, run_alone
 
 
 def values_of(folder, **changed):
@@ -94,7 +94,7 @@ def test_a_file_in_the_folders_place_is_told(tmp_path, monkeypatch):
 
 
 def test_without_onnx_the_extra_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "experiments.exporting.networks", None)
+    monkeypatch.setitem(sys.modules, "experiments.files.networks", None)
     with pytest.raises(ValueError, match=r"pip install 'mtcnn_jax\[export\]'"):
         run(tmp_path / "exported", monkeypatch, format="onnx")
     assert not (tmp_path / "exported").exists()

@@ -5,7 +5,9 @@ import argparse
 import pytest
 from absl import flags
 
-from experiments import detect
+from experiments import detect, detect_bulk
+from experiments.bulk.settings import DETECTION, to_settings
+from experiments.console import detection
 from mtcnn_jax.commandline.options import FLAGS, add_flags, to_options
 from mtcnn_jax.config import DetectConfig
 from tests.mtcnn_jax.commandline.drawn import options
@@ -17,7 +19,7 @@ def parse(*arguments):
     return to_options(vars(parser.parse_args(arguments)))
 
 
-def parse_by_absl(monkeypatch, *arguments):
+def parse_by_absl(monkeypatch, command, *arguments):
     values = flags.FlagValues()
     for name in ("string", "float", "integer", "boolean", "list", "enum"):
         define = getattr(flags, f"DEFINE_{name}")
@@ -27,7 +29,7 @@ def parse_by_absl(monkeypatch, *arguments):
 
         monkeypatch.setattr(flags, f"DEFINE_{name}", into)
     monkeypatch.setattr(
-        detect,
+        detection,
         "_DEFINE",
         {
             bool: flags.DEFINE_boolean,
@@ -36,9 +38,9 @@ def parse_by_absl(monkeypatch, *arguments):
             str: flags.DEFINE_string,
         },
     )
-    detect.define_flags()
-    values(["detect", "--input=a", "--output=b", *arguments])
-    return to_options({flag.name: getattr(values, flag.name) for flag in FLAGS})
+    command.define_flags()
+    values(["command", "--input=a", "--output=b", *arguments])
+    return values
 
 
 @pytest.mark.parametrize(
@@ -53,11 +55,27 @@ def parse_by_absl(monkeypatch, *arguments):
     ],
 )
 def test_both_commands_take_the_same(monkeypatch, arguments):
-    own, absl = parse(*arguments), parse_by_absl(monkeypatch, *arguments)
+    values = parse_by_absl(monkeypatch, detect, *arguments)
+    own, absl = (
+        parse(*arguments),
+        to_options({flag.name: values[flag.name].value for flag in FLAGS}),
+    )
     for name in ("config", "format", "pictures", "crops", "crop_size", "blur", "min_score"):
         assert getattr(own, name) == getattr(absl, name)
     for name in ("select", "max_faces", "overwrite", "batch_size", "weights"):
         assert getattr(own, name) == getattr(absl, name)
+
+
+def test_the_command_for_many_takes_those_that_it_shares(monkeypatch):
+    arguments = ["--crops=box", "--thresholds=0.5,0.6,0.7", "--max_faces=3", "--overwrite"]
+    more = ["--partition_size=7", "--workers=2"]
+    values = parse_by_absl(monkeypatch, detect_bulk, *arguments, *more)
+    settings = to_settings({name: values[name].value for name in values})
+    own = parse(*arguments)
+    for name in ("config", *(name for name in DETECTION if hasattr(own, name))):
+        assert getattr(settings.options, name) == getattr(own, name)
+    assert (settings.partition_size, settings.workers, settings.column) == (7, 2, None)
+    assert (settings.input, settings.output) == ("a", "b")
 
 
 def test_what_is_asked_for_without_flags():

@@ -9,7 +9,7 @@ from mtcnn_jax.networks.reference import NETWORKS
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
-networks = pytest.importorskip("experiments.exporting.networks")
+networks = pytest.importorskip("experiments.files.networks")
 
 SIZES = {"pnet": [(12, 12), (37, 50)], "rnet": [(24, 24)], "onet": [(48, 48)]}
 

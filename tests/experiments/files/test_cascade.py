@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import mtcnn_jax as mj
-from experiments.exporting import cascade
+from experiments.files import cascade
 from tests import ROOT
 
 pytest.importorskip("flatbuffers")
