@@ -3,7 +3,7 @@
 PYTHON ?=
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: help demo test docs lint clean
+.PHONY: help demo test slow docs lint clean
 
 help:  ## these lines
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -11,8 +11,11 @@ help:  ## these lines
 demo: .venv/installed  ## the environment, then the faces of docs/astronaut.jpg into demo/
 	.venv/bin/python -m mtcnn_jax detect docs/astronaut.jpg --output=demo
 
-test: lint  ## the developers' tools, then lint and all tests: 9 minutes or more on two cores
-	.venv/bin/python -m pytest -n auto --maxprocesses=4 --dist=loadfile
+test: lint  ## the developers' tools, lint, all tests but slow ones: 8 minutes on two cores
+	.venv/bin/python -m pytest -n auto --maxprocesses=4 --dist=loadfile -m 'not slow'
+
+slow: .venv/installed-dev  ## the tests of half a minute and more: 3 minutes
+	.venv/bin/python -m pytest -n auto --maxprocesses=4 --dist=loadfile -m slow
 
 docs: .venv/installed-dev  ## the site into docs/_build/html, its notebooks run; warnings end it
 	.venv/bin/python -m sphinx -W --keep-going -q -E -d docs/_build/doctrees -c docs/site \

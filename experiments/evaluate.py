@@ -45,6 +45,8 @@ from mtcnn_jax.commandline.compilations import keep_compilations
 
 WHOLE_NUMBERS = ("resamples", "seed")
 
+SWITCHES = ("second_look",)
+
 NUMBERS = ("min_face_size", "scale_factor", "voting", "curve_threshold")
 """Of `Settings`, each with a flag of its name."""
 
@@ -193,6 +195,8 @@ def define_flags() -> None:
         flags.DEFINE_float(name, getattr(default, name), f"See Settings.{name}.")
     for name in WHOLE_NUMBERS:
         flags.DEFINE_integer(name, getattr(default, name), f"See Settings.{name}.")
+    for name in SWITCHES:
+        flags.DEFINE_bool(name, getattr(default, name), f"See Settings.{name}.")
     flags.DEFINE_list("thresholds", list(map(str, default.thresholds)), "Of P-, R- and O-Net.")
 
 
@@ -209,7 +213,7 @@ def read_settings(values: Any) -> Settings:
     return Settings(
         split=split,
         thresholds=thresholds,
-        **{name: getattr(values, name) for name in (*same, *NUMBERS, *WHOLE_NUMBERS)},
+        **{name: getattr(values, name) for name in (*same, *NUMBERS, *WHOLE_NUMBERS, *SWITCHES)},
         **{name: getattr(values, name) or values.data_dir for name in OWN_FOLDERS},
     )
 

@@ -32,6 +32,7 @@ DEFAULTS = {
     "thresholds": (0.6, 0.7, 0.7),
     "scale_factor": 0.709,
     "voting": 0.7,
+    "second_look": True,
     "capacities": (4096, 1024, 256),
     "platforms": cascade.PLATFORMS,
 }
@@ -50,12 +51,14 @@ def define_flags() -> None:
         "thresholds": "Scores to pass, P-, R- and O-Net",
         "scale_factor": "From a pyramid level to the next",
         "voting": "IoU for a say in a face; 1: the best window's",
+        "second_look": "Whether O-Net looks twice at a face",
         "capacities": "Windows kept at most after P-Net, for R-Net and for O-Net",
         "platforms": "To write the program for",
     }.items():
         default = DEFAULTS[name]
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
-        flags.DEFINE_string(name, None, f"{told}; {shown} if not given. Of stablehlo alone.")
+        define = flags.DEFINE_bool if isinstance(default, bool) else flags.DEFINE_string
+        define(name, None, f"{told}; {shown} if not given. Of stablehlo alone.")
 
 
 def read_settings(values: Any) -> dict[str, Any]:
@@ -74,7 +77,9 @@ def read_settings(values: Any) -> dict[str, Any]:
     return {**DEFAULTS, **{name: _parse(name, text) for name, text in given.items()}}
 
 
-def _parse(name: str, text: str) -> Any:
+def _parse(name: str, text: str | bool) -> Any:
+    if isinstance(text, bool):
+        return text
     default = DEFAULTS[name]
     many = isinstance(default, tuple)
     kind = type(default[0] if many else default)

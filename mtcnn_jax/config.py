@@ -28,6 +28,8 @@ class DetectConfig:
             level, over all levels, after R-Net, and after O-Net (there over the smaller box).
         voting: IoU within (0, 1] above which a window of O-Net has a say in a face's box and
             points (`voting`); 1 for the best window alone, as in the paper.
+        second_look: whether O-Net looks once more at each face, and at its mirror image, for better
+            scores, boxes and points (`second_look`); False as in the paper.
         capacities: windows kept at most after P-Net's threshold, for R-Net and for O-Net.
         chunks: windows that R-Net and O-Net look at in one go; None for what suits the backend.
             Given, each bucket of sizes is compiled for anew on a CPU, too.
@@ -53,6 +55,7 @@ class DetectConfig:
     scale_factor: float = 0.709
     nms_thresholds: tuple[float, float, float, float] = (0.5, 0.7, 0.7, 0.7)
     voting: float = 0.7
+    second_look: bool = True
     capacities: tuple[int, int, int] = (4096, 1024, 256)
     chunks: tuple[int, int] | None = None
     backend: str = "auto"
@@ -76,6 +79,8 @@ class DetectConfig:
                 f"voting is {self.voting!r}; accepted are overlaps above 0, up to 1, which turns "
                 "it off"
             )
+        if not isinstance(self.second_look, bool):
+            raise ValueError(f"second_look is {self.second_look!r}; accepted are True and False")
         # An int would be a leaf of another dtype, and compile anew.
         object.__setattr__(self, "voting", float(self.voting))
         self._check_tuple("thresholds", 3, "scores from 0 to below 1", lambda x: 0 <= x < 1)

@@ -17,8 +17,8 @@ looks at and P-Net's samples came from the half of the picture nearest in size. 
 others now. O-Net's bias was raised by hand, to about the number of windows here.
 
 Numbers to expect, near those of the weights (450 pictures of WIDER FACE, with voting, model card
-and pictures in mtcnn_jax/weights/README.md): AP 0.822 / 0.805 / 0.588 (easy, medium, hard),
-landmark errors of 0.0455 (CelebA layout, partition 1) and 0.0673 (AFLW). What this recipe gives at
+and pictures in mtcnn_jax/weights/README.md): AP 0.829 / 0.816 / 0.603 (easy, medium, hard),
+landmark errors of 0.0447 (CelebA layout, partition 1) and 0.0645 (AFLW). What this recipe gives at
 full length is not measured; at a tenth of its steps it runs through, to 0.744 / 0.709 / 0.463
 (docs/experiments/2026-11-27-bundled-recipe-at-a-tenth.md).
 """

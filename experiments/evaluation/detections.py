@@ -178,6 +178,7 @@ def detect_pictures(
                 "scale_factor": config.scale_factor,
                 "nms_thresholds": config.nms_thresholds,
                 "voting": config.voting,
+                "second_look": config.second_look,
             }
         )
     )

@@ -32,16 +32,14 @@ CAPACITIES = (16384, 4096, 1024)
 def without_suppression(config: mj.DetectConfig, stage: str | None) -> mj.DetectConfig:
     """The same, but that windows do not suppress each other after `stage` (None: they do).
 
-    Nor do they vote then, so that what a network said stays as it was.
+    Nor do they vote then, or get a second look, so that what a network said stays as it was.
     """
     off = SUPPRESSIONS.get(stage, ())
     thresholds = tuple(
         1.0 if number in off else value for number, value in enumerate(config.nms_thresholds)
     )
-    voting = 1 if off else config.voting
-    return dataclasses.replace(
-        config, nms_thresholds=thresholds, capacities=CAPACITIES, voting=voting
-    )
+    config = dataclasses.replace(config, nms_thresholds=thresholds, capacities=CAPACITIES)
+    return dataclasses.replace(config, voting=1, second_look=False) if off else config
 
 
 def losing_stage(windows: dict[str, np.ndarray], box: np.ndarray) -> str | None:

@@ -46,6 +46,7 @@ class Settings:
         scale_factor: from a pyramid level to the next.
         thresholds: of P-Net, R-Net and O-Net where single detections count.
         voting: of the windows on a face, as in `DetectConfig`.
+        second_look: at each face, likewise.
         curve_threshold: of O-Net, if lower, where a curve over all scores is drawn.
         resamples: drawings of the pictures for the intervals of differences between weights; 0
             for no intervals.
@@ -65,6 +66,7 @@ class Settings:
     scale_factor: float = 0.709
     thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
     voting: float = 0.7
+    second_look: bool = True
     curve_threshold: float = 0.02
     resamples: int = 1000
     seed: int = 0
@@ -104,6 +106,7 @@ class Settings:
             thresholds=thresholds,
             scale_factor=self.scale_factor,
             voting=self.voting,
+            second_look=self.second_look,
         )
 
     def detections(self, name: str, benchmark: str) -> pathlib.Path:

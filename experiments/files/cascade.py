@@ -92,7 +92,8 @@ def description(
     # A dictionary's leaves come in the order of its keys.
     results = dict(zip(sorted(told), exported.out_avals, strict=True))
     settings = dataclasses.asdict(config)
-    names = ("min_face_size", "thresholds", "scale_factor", "nms_thresholds", "voting")
+    names = ("min_face_size", "thresholds", "scale_factor", "nms_thresholds")
+    names += ("voting", "second_look")
     return {
         "file": f"{NAME}.jax",
         "format": "jax.export",

@@ -1,8 +1,8 @@
 """From P-Net's windows to faces: two rounds of suppression, two of looking and suppression.
 
-The same as `cascade.stages` writes down stage by stage, but a loop of two rounds is one
-suppression, one sorting and one cutting of crops for the compiler, which takes half as long for it
-(decision 0036). O-Net's crops of 48 pixels are cut as four of R-Net's 24.
+The same as `cascade.stages` writes down stage by stage, but a loop of rounds is one suppression,
+one sorting and one cutting of crops for the compiler, which takes half as long for it (decision
+0036). The second look is one round more. O-Net's crops of 48 pixels are cut as four of R-Net's 24.
 """
 
 import functools
@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from mtcnn_jax.anysize.layout import Table
 from mtcnn_jax.anysize.scan import SCORE, Work
 from mtcnn_jax.cascade import boxes as box_lib
+from mtcnn_jax.cascade import second_look
 from mtcnn_jax.cascade.crops import cut
 from mtcnn_jax.cascade.nms import nms
 from mtcnn_jax.cascade.voting import vote
@@ -33,15 +34,19 @@ TIERS = (256, 1024)
 BOX, OFFSETS, LEVEL, UNIT = slice(0, 4), slice(5, 9), 9, 10
 """Columns of what is known of a window, as in the store."""
 
-POINTS, WEIGHT = slice(11, 21), 21
-"""And what O-Net says of it: the landmarks, and how much it counts in a vote."""
+POINTS, MARGIN = slice(11, 21), 21
+"""And what O-Net says of it: the landmarks, and the log-odds.
+
+After O-Net's first look BOX is the face's by vote, and OFFSETS, POINTS and MARGIN are sums over all
+looks: of the box, the places of the landmarks and the log-odds.
+"""
 
 
 class Faces(NamedTuple):
     """What is left of the windows; the first ones are valid.
 
     Attributes:
-        windows: float32 [n, 22], as above; boxes are the faces', not clipped.
+        windows: float32 [n, 5], the faces' boxes, not clipped, and scores; before O-Net more.
         landmarks: float32 [n, 5, 2].
         count: int32 [], how many are valid.
         overflow: int32 [3], windows over each capacity.
@@ -193,60 +198,90 @@ def judged(
 
         rows = jax.lax.cond(used > first, best, lambda: rows[:first])
     rows, used = proposed(rows, jnp.minimum(used, first), config)
-    rows = jnp.pad(rows[:room], ((0, max(0, room - first)), (0, WEIGHT + 1 - rows.shape[1])))
+    rows = jnp.pad(rows[:room], ((0, max(0, room - first)), (0, MARGIN + 1 - rows.shape[1])))
     over = jnp.stack([jnp.maximum(counts[1] - first, 0), jnp.maximum(used - room, 0), jnp.int32(0)])
     numbers = jnp.arange(room, dtype=jnp.int32)
-    thresholds = jnp.stack(list(map(jnp.asarray, config.thresholds[1:])))
-    overlaps = jnp.stack(list(map(jnp.asarray, config.nms_thresholds[2:])))
-    capacities = jnp.array((room, min(room, last)), jnp.int32)
+    thresholds = jnp.stack(list(map(jnp.asarray, (*config.thresholds[1:], 0.0))))
+    overlaps = jnp.stack(list(map(jnp.asarray, (*config.nms_thresholds[2:], 1.0))))
+    last = min(room, last)
+    capacities = jnp.array((room, last, last), jnp.int32)
 
-    def squared(rows: jax.Array) -> jax.Array:
-        return box_lib.to_square(box_lib.decode_offsets(rows[:, BOX], rows[:, OFFSETS]))
+    def squared(rows: jax.Array, later: jax.Array | bool) -> jax.Array:
+        boxes = box_lib.decode_offsets(rows[:, BOX], rows[:, OFFSETS])
+        return box_lib.to_square(jnp.where(later, rows[:, BOX], boxes))
 
     def play(number: jax.Array, state: tuple) -> tuple:
         rows, keep, used, over, left, counts = state
         kept = keep & (jnp.cumsum(keep, dtype=jnp.int32) <= capacities[number])
         # In squares, those of like sizes together: what is cut follows from the largest.
-        squares = squared(rows)
-        rows = jnp.concatenate([squares, rows[:, SCORE:]], axis=1)
+        squares = squared(rows, number == 2)
+        rows = jnp.concatenate([rows, squares], axis=1)
         rows, count = ordered(rows, squares[:, 2] - squares[:, 0], kept, used)
+        rows, squares = rows[:, : MARGIN + 1], rows[:, MARGIN + 1 :]
         over = over.at[1 + number].add(keep.sum(dtype=jnp.int32) - count)
-        left = jax.lax.dynamic_update_index_in_dim(left, rows[:, : SCORE + 1], number, 0)
-        final = number == 1
-        found = look(params, work, table, rows[:, BOX], count, final)
+        known = jnp.concatenate([squares, rows[:, SCORE : SCORE + 1]], axis=1)
+        left = jax.lax.dynamic_update_index_in_dim(left, known, number, 0)
+        later = number == 2
+        windows = jnp.pad(squares, ((0, last), (0, 0)))
+        mirrored = box_lib.mirror(squares[:last])
+        after = jax.lax.dynamic_update_slice_in_dim(windows, mirrored, count, 0)
+        windows = jnp.where(later, after, windows)
+        looked = look(params, work, table, windows, count * (1 + later), number > 0)
+        found, second = looked[:room], jax.lax.dynamic_slice_in_dim(looked, count, last)
         margin = found[:, 1] - found[:, 0]
-        parts = [rows[:, BOX], jax.nn.sigmoid(margin)[:, None], found[:, 2:6]]
-        # A vote counts by -log(1 - score): 1% better points than by score, and no worse boxes.
-        parts += [rows[:, LEVEL : UNIT + 1], found[:, 6:], jax.nn.softplus(margin)[:, None]]
-        rows = jnp.concatenate(parts, axis=1)
-        wanted = (numbers < count) & (rows[:, SCORE] > thresholds[number])
+        parts = [squares, jax.nn.sigmoid(margin)[:, None], found[:, 2:6]]
+        parts += [rows[:, LEVEL : UNIT + 1], found[:, 6:], margin[:, None]]
+        # Of a second look what is said in the picture's places; the sums go on.
+        said = sum(
+            second_look.said(seen, heads[:, :2], heads[:, 2:6], heads[:, 6:])
+            for seen, heads in ((squares[:last], found[:last]), (mirrored, second))
+        )
+        said = jnp.pad(said, ((0, room - last), (0, 0)))
+        again = [rows[:, : SCORE + 1], rows[:, OFFSETS] + said[:, second_look.BOX]]
+        again += [rows[:, LEVEL : UNIT + 1], rows[:, POINTS] + said[:, second_look.POINTS]]
+        again += [rows[:, MARGIN:] + said[:, : second_look.MARGIN + 1]]
+        rows = jnp.where(later, *(jnp.concatenate(each, axis=1) for each in (again, parts)))
+        wanted = (numbers < count) & (later | (rows[:, SCORE] > thresholds[number]))
         rows, used = ordered(rows, rows[:, SCORE], wanted, count)
         boxes = box_lib.decode_offsets(rows[:, BOX], rows[:, OFFSETS])
-        boxes = jnp.where(final, boxes, rows[:, BOX])
-        keep = nms(boxes, numbers < used, overlaps[number], smaller=final)
+        boxes = jnp.where(number == 1, boxes, rows[:, BOX])
+        keep = nms(boxes, numbers < used, overlaps[number], smaller=number == 1)
+        rows = jax.lax.cond(number == 1, elected, lambda rows, *_: rows, rows, boxes, used)
         return rows, keep, used, over, left, counts.at[number].set(count)
 
-    left = jnp.zeros((2, room, SCORE + 1), jnp.float32)
+    def elected(rows: jax.Array, boxes: jax.Array, used: jax.Array) -> jax.Array:
+        """The rows with what the windows on a face say together, as sums over one look."""
+        # A vote counts by -log(1 - score): 1% better points than by score, and no worse boxes.
+        weights = jnp.where(numbers < used, jax.nn.softplus(rows[:, MARGIN]), 0)[:last]
+        points = box_lib.decode_landmarks(rows[:last, BOX], rows[:last, POINTS])
+        means = jnp.concatenate([boxes[:last], points.reshape(-1, 10)], axis=1)
+        means = vote(boxes[:last], means, weights, config.voting)
+        voted = [means[:, :4], rows[:last, SCORE : SCORE + 1], means[:, :4]]
+        voted += [rows[:last, LEVEL : UNIT + 1], means[:, 4:], rows[:last, MARGIN:]]
+        return jnp.pad(jnp.concatenate(voted, axis=1), ((0, room - last), (0, 0)))
+
+    left = jnp.zeros((3, room, SCORE + 1), jnp.float32)
     used = jnp.minimum(used, room)
-    state = rows, numbers < used, used, over, left, jnp.zeros(2, jnp.int32)
-    rounds = {"pnet": 0, "rnet": 1, "onet": 2}[until]
+    state = rows, numbers < used, used, over, left, jnp.zeros(3, jnp.int32)
+    looks = second_look.LOOKS if config.second_look else 1
+    rounds = {"pnet": 0, "rnet": 1, "onet": 3 if config.second_look else 2}[until]
     if rounds:
         state = jax.lax.fori_loop(jnp.int32(0), rounds, play, state)
     rows, keep, used, over, left, counts = state
-    count = keep.sum(dtype=jnp.int32)
+    left, counts = left[:2], counts[:2]
     if until != "onet":
+        count = keep.sum(dtype=jnp.int32)
         kept = keep & (jnp.cumsum(keep, dtype=jnp.int32) <= capacities[rounds])
-        rows = jnp.concatenate([squared(rows), rows[:, SCORE:]], axis=1)
+        rows = jnp.concatenate([squared(rows, False), rows[:, SCORE:]], axis=1)
         rows, kept = ordered(rows, rows[:, SCORE], kept, used)
         over = over.at[1 + rounds].add(count - kept)
         return Faces(rows, jnp.zeros((room, 5, 2)), kept, over, left, counts)
-    room = min(room, last)
-    rows, keep, weights = rows[:room], keep[:room], jnp.where(numbers < used, rows[:, WEIGHT], 0)
-    landmarks = box_lib.decode_landmarks(rows[:, BOX], rows[:, POINTS])
-    boxes = box_lib.decode_offsets(rows[:, BOX], rows[:, OFFSETS])
-    said = jnp.concatenate([boxes, landmarks.reshape(-1, 10)], axis=1)
-    means = vote(boxes, said, weights[:room], config.voting)
-    rows = jnp.concatenate([means[:, :4], rows[:, SCORE:], means[:, 4:]], axis=1)
-    rows = rows[jnp.argsort(~keep, stable=True)]
-    landmarks = rows[:, WEIGHT + 1 :].reshape(-1, 5, 2)
-    return Faces(rows[:, : WEIGHT + 1], landmarks, count, over, left, counts)
+    rows, keep = rows[:last], keep[:last]
+    scores = rows[:, SCORE]
+    if config.second_look:
+        scores = jax.nn.sigmoid(rows[:, MARGIN] / looks)
+        keep &= scores > thresholds[1]
+    windows = jnp.concatenate([rows[:, OFFSETS] / looks, scores[:, None]], axis=1)
+    order = jnp.argsort(-jnp.where(keep, scores, -1.0), stable=True)
+    landmarks = (rows[:, POINTS] / looks)[order].reshape(-1, 5, 2)
+    return Faces(windows[order], landmarks, keep.sum(dtype=jnp.int32), over, left, counts)

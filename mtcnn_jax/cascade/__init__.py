@@ -11,5 +11,6 @@ packing: levels that go through P-Net together.
 crops: what R-Net and O-Net look at, cut from halved pictures.
 nms: exact greedy suppression.
 voting: a face's box and points from all windows on it.
+second_look: what O-Net says of a face, straight on and mirrored.
 materialize: what the compiler is to compute once.
 """

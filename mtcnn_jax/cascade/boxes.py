@@ -12,6 +12,9 @@ box, in units of the window's width and height (paper, section 3.2).
 import jax
 import jax.numpy as jnp
 
+MIRRORED = (1, 0, 2, 4, 3)
+"""Order of the five landmarks in a mirrored picture."""
+
 
 def area(boxes: jax.Array) -> jax.Array:
     """Areas [...] of boxes [..., 4]; 0 for boxes turned inside out."""
@@ -70,6 +73,15 @@ def _sides(windows: jax.Array) -> jax.Array:
     """Width, height, width, height of `windows` [..., 4]."""
     sides = windows[..., 2:] - windows[..., :2]
     return jnp.concatenate([sides, sides], axis=-1)
+
+
+def mirror(windows: jax.Array) -> jax.Array:
+    """`windows` [..., 4] with x1 and x2 exchanged: what they show, seen mirrored.
+
+    Points and offsets found in such a window are decoded as in any other, and lie where they are in
+    the picture; but left is right (`MIRRORED`), and x1 of a box the larger.
+    """
+    return windows[..., jnp.array([2, 1, 0, 3])]
 
 
 def encode_offsets(windows: jax.Array, boxes: jax.Array) -> jax.Array:

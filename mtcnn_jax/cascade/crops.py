@@ -156,7 +156,7 @@ def crop_from(
             `pixels` after those is not read.
         size: int [2], height and width of the picture.
         windows: float32 [k, 4] in pixels, of any size and position; a window that is not square is
-            stretched.
+            stretched, and one whose x1 is the larger (`boxes.mirror`) seen mirrored.
         crop_size: side of the crops.
         normalized: whether to give the crops as the networks want them, `layers.normalize`.
 
@@ -204,7 +204,7 @@ def cut(
         normalized: likewise.
     """
     windows = jnp.asarray(windows, jnp.float32)
-    ratio = jnp.max(windows[:, 2:] - windows[:, :2], axis=-1) / crop_size
+    ratio = jnp.max(jnp.abs(windows[:, 2:] - windows[:, :2]), axis=-1) / crop_size
     mip = jnp.floor(jnp.log2(jnp.maximum(ratio, 2))).astype(jnp.int32) - 1
     mip = jnp.minimum(mip, depth - 1)
     unit = jnp.exp2(-mip.astype(jnp.float32))[:, None]
@@ -214,7 +214,7 @@ def cut(
         """Indices int32 [k, crop_size, taps] along an axis of the mips, and weights."""
         low, high = (windows[:, side - axis, None] * unit for side in (1, 3))
         step = (high - low) / crop_size
-        centres, half = low + grid * step, jnp.maximum(step, 0.1) / 2
+        centres, half = low + grid * step, jnp.maximum(jnp.abs(step), 0.1) / 2
         start, stop = ((centres + sign * half)[..., None] for sign in (-1, 1))
         index = jnp.floor(start) + jnp.arange(taps, dtype=jnp.float32)
         weight = jnp.maximum(0, jnp.minimum(stop, index + 1) - jnp.maximum(start, index))
@@ -245,7 +245,7 @@ def cut(
         """
         (rows, row_weights), (columns, column_weights) = weigh(0, taps), weigh(1, taps)
         run = (taps - 1) * crop_size + 2
-        first = columns[:, :1, :1]
+        first = jnp.minimum(columns[:, :1, :1], columns[:, -1:, :1])
         at = 3 * (base + rows * width + first)
         shape = (len(windows), crop_size, 3 * run)
         numbers = jax.lax.GatherDimensionNumbers((2,), (), (0,))

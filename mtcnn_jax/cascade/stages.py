@@ -17,6 +17,7 @@ from mtcnn_jax.cascade import boxes as box_lib
 from mtcnn_jax.cascade import crops, packing, pyramid
 from mtcnn_jax.cascade.arguments import check_padded
 from mtcnn_jax.cascade.nms import nms, nms_in_steps
+from mtcnn_jax.cascade.second_look import AT_ONCE, BOX, LOOKS, MARGIN, POINTS, said
 from mtcnn_jax.cascade.voting import vote
 from mtcnn_jax.cascade.windows import Windows, calibrated, compacted, keep_best, look_at, take
 from mtcnn_jax.config import DetectConfig
@@ -186,7 +187,7 @@ def refine(
 def finish(
     params: Params, crops_of: Callable, windows: Windows, config: DetectConfig
 ) -> tuple[Windows, jax.Array, jax.Array]:
-    """O-Net, calibration, suppression over the smaller box, voting.
+    """O-Net, calibration, suppression over the smaller box, voting, a second look.
 
     Args:
         params: of all three networks.
@@ -198,30 +199,68 @@ def finish(
         Windows whose boxes are the faces', not clipped, their landmarks [n, 5, 2], and int32 [],
         how many were left undecided.
     """
-    logits, offsets, points = look_at(
-        "onet",
-        params["onet"],
-        crops_of,
-        windows,
-        chunk=config.used_chunks[1],
-        backend=config.backend,
-    )
-    scores = jax.nn.softmax(logits)[..., 1]
-    landmarks = box_lib.decode_landmarks(windows.boxes, points)
+
+    def look(windows: Windows) -> tuple[jax.Array, ...]:
+        chunk = config.used_chunks[1]
+        return look_at(
+            "onet", params["onet"], crops_of, windows, chunk=chunk, backend=config.backend
+        )
+
+    heads = look(windows)
+    first = said(windows.boxes, *heads)
+    margin = first[:, MARGIN]
+    scores = jax.nn.softmax(heads[0])[..., 1]
     valid = windows.valid & (scores > config.thresholds[2])
-    windows = windows._replace(scores=scores, offsets=offsets, valid=valid)
-    windows = windows._replace(boxes=calibrated(windows))
+    windows = windows._replace(scores=scores, offsets=heads[1], boxes=first[:, BOX], valid=valid)
     # A vote counts by -log(1 - score): 1% better points than by score, and no worse boxes.
-    weights = jnp.where(valid, jax.nn.softplus(logits[..., 1] - logits[..., 0]), 0)
+    weights = jnp.where(valid, jax.nn.softplus(margin), 0)
     order = jnp.argsort(-jnp.where(valid, scores, -1.0), stable=True)
-    windows, landmarks, weights = take((windows, landmarks, weights), order)
+    windows, first, weights = take((windows, first, weights), order)
     smaller = config.nms_thresholds[3]
     keep, undecided = _suppress(windows, smaller, config.backend, mode="min")
-    said = jnp.concatenate([windows.boxes, landmarks.reshape(-1, 10)], axis=1)
-    means = vote(windows.boxes, said, weights, config.voting)
-    windows = windows._replace(boxes=means[:, :4], valid=keep)
-    faces = take((windows, means[:, 4:].reshape(-1, 5, 2)), jnp.argsort(~keep, stable=True))
-    return *faces, undecided
+    votes = vote(windows.boxes, first[:, BOX.start :], weights, config.voting)
+    windows = windows._replace(boxes=votes[:, : BOX.stop - BOX.start], valid=keep)
+    whole = jnp.concatenate([first[:, :1], votes], axis=1)
+    windows, whole = take((windows, whole), jnp.argsort(~keep, stable=True))
+    if config.second_look:
+        windows, whole, over = _look_again(look, windows, whole, config)
+        undecided += over
+    return windows, whole[:, POINTS].reshape(-1, 5, 2), undecided
+
+
+def _look_again(
+    look: Callable, windows: Windows, first: jax.Array, config: DetectConfig
+) -> tuple[Windows, jax.Array, jax.Array]:
+    """A second look at faces: see `second_look`.
+
+    Args:
+        look: from windows to O-Net's outputs.
+        windows: the faces, the valid ones first.
+        first: float32 [n, 15], what is known of them.
+        config: the last threshold, which the mean score has to exceed too.
+
+    Returns:
+        The faces by descending score, the mean of what was said, and int32 [], how many faces the
+        backend left out.
+    """
+    count = windows.valid.shape[0]
+    seen = min(count, AT_ONCE) if backend_of(config.backend) == "gpu_unrolled" else count
+    left_out = jnp.maximum(windows.valid.sum(dtype=jnp.int32) - seen, 0)
+    squares = box_lib.to_square(windows.boxes[:seen])
+    both = jnp.concatenate([squares, box_lib.mirror(squares)])
+    twice = jax.tree.map(lambda rows: jnp.concatenate([rows[:seen], rows[:seen]]), windows)
+    again = said(both, *look(twice._replace(boxes=both)))
+    mean = (first[:seen] + again[:seen] + again[seen:]) / LOOKS
+    scores = jax.nn.sigmoid(mean[:, MARGIN])
+    valid = windows.valid[:seen] & (scores > config.thresholds[2])
+    rest = ((0, count - seen), (0, 0))
+    windows = windows._replace(
+        boxes=jnp.pad(mean[:, BOX], rest),
+        scores=jnp.pad(scores, rest[0]),
+        valid=jnp.pad(valid, rest[0]),
+    )
+    order = jnp.argsort(-jnp.where(windows.valid, windows.scores, -1.0), stable=True)
+    return *take((windows, jnp.pad(mean, rest)), order), left_out
 
 
 def run_stages(

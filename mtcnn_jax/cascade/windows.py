@@ -84,7 +84,7 @@ def look_at(
         return forward(stage, params, crops_of(windows.boxes), backend=backend)
     capacity = windows.boxes.shape[0]
     padded = -(-capacity // chunk) * chunk
-    sides = windows.boxes[:, 2] - windows.boxes[:, 0]
+    sides = jnp.abs(windows.boxes[:, 2] - windows.boxes[:, 0])
     by_size = jnp.argsort(jnp.where(windows.valid, sides, jnp.inf))
     boxes = jnp.pad(windows.boxes[by_size], ((0, padded - capacity), (0, 0)))
     count = windows.valid.sum(dtype=jnp.int32)

@@ -47,6 +47,7 @@ FLAGS = (
     Flag("thresholds", _CONFIG.thresholds, "scores to pass P-Net, R-Net and O-Net", tuple),
     Flag("scale_factor", _CONFIG.scale_factor, "from a pyramid level to the next", float),
     Flag("voting", _CONFIG.voting, "IoU for a say in a face; 1: the best window's", float),
+    Flag("second_look", _CONFIG.second_look, "look at each face once more, and mirrored", bool),
 )
 """In the order in which help tells of them."""
 
@@ -126,6 +127,7 @@ def to_options(values: Mapping[str, Any]) -> Options:
         thresholds=_to_numbers(own.pop("thresholds")),
         scale_factor=own.pop("scale_factor"),
         voting=own.pop("voting"),
+        second_look=own.pop("second_look"),
     )
     own["format"] = split(own["format"])
     (formats,) = (flag.accepted for flag in FLAGS if flag.name == "format")

@@ -109,6 +109,7 @@ class MTCNN:
             min_face_size=self.min_face_size,
             thresholds=self.thresholds,
             scale_factor=self.factor,
+            second_look=False,
         )
 
     def eval(self) -> "MTCNN":

@@ -95,6 +95,7 @@ class MTCNN:
             scale_factor=self.scale_factor if scale_factor is None else scale_factor,
             thresholds=tuple(own if given is None else given for given, own in pairs),
             nms_thresholds=overlaps,
+            second_look=False,
         )
 
     def detect_faces(

@@ -10,12 +10,12 @@ import math
 import jax
 import jax.numpy as jnp
 
+from mtcnn_jax.cascade.boxes import MIRRORED
 from mtcnn_jax.training.augment_config import AugmentConfig
 from mtcnn_jax.training.samples import (
     CONTEXT,
     DROPPED,
     LANDMARK,
-    MIRRORED,
     PART,
     PART_FROM,
     POSITIVE,

@@ -21,9 +21,6 @@ POSITIVE_ABOVE = 0.65
 CONTEXT = 4 / 3
 """Side of a patch over that of the window in its middle: room to rotate and to shift."""
 
-MIRRORED = (1, 0, 2, 4, 3)
-"""Order of the five landmarks in a mirrored picture."""
-
 
 class Samples(NamedTuple):
     """Labelled windows, as arrays of NumPy or JAX.

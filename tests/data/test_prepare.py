@@ -200,6 +200,7 @@ def test_unknown_data_sets_are_refused(tmp_path):
         read_pictures("wider", split="train", data_dir=str(tmp_path))
 
 
+@pytest.mark.slow
 def test_the_real_layout_is_read_whole(shared, tmp_path):
     manual = shared / "data" / "wider_face"
     prepare("wider_face", manual_dir=str(manual), data_dir=str(tmp_path))

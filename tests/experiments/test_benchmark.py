@@ -25,6 +25,7 @@ def values(tmp_path, **changed):
     return types.SimpleNamespace(**{**fine, **changed})
 
 
+@pytest.mark.slow
 def test_a_quick_run_fills_every_section(tmp_path, monkeypatch, capsys):
     sections = list(SECTIONS)
     monkeypatch.setattr(benchmark.flags, "FLAGS", values(tmp_path, sections=sections))

@@ -124,7 +124,13 @@ def parsed(*arguments):
     values = flags.FlagValues()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flags, "FLAGS", values)
-        for name in ("DEFINE_string", "DEFINE_list", "DEFINE_float", "DEFINE_integer"):
+        for name in (
+            "DEFINE_string",
+            "DEFINE_list",
+            "DEFINE_float",
+            "DEFINE_integer",
+            "DEFINE_bool",
+        ):
             original = getattr(flags, name)
             patch.setattr(
                 flags,

@@ -33,7 +33,7 @@ def test_reasons(monkeypatch, left, loose, expected):
     def detect_stages(params, images, config, *, until):
         assert images == [b"encoded"]
         stage = off.get(config.nms_thresholds)
-        assert config.voting == (0.7 if stage is None else 1)
+        assert (config.voting, config.second_look) == ((0.7, True) if stage is None else (1, False))
         assert until == ("pnet" if stage == "pnet" else "onet")
         found = windows(*left)
         if stage is not None:

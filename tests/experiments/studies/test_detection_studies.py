@@ -92,7 +92,9 @@ def _leaves(tree):
     ("name", "field", "arms"),
     [
         ("ohem", "ohem_ratio", ohem.ARMS),
-        ("joint_alignment", "landmark_weight", joint_alignment.ARMS),
+        pytest.param(
+            *("joint_alignment", "landmark_weight", joint_alignment.ARMS), marks=pytest.mark.slow
+        ),
     ],
 )
 def test_arms_differ_in_the_field_alone(made, name, field, arms):

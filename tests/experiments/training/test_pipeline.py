@@ -51,6 +51,7 @@ def train_all(values):
     return pipeline.train_all(asked_for(values, "all"), workdir=values.workdir)
 
 
+@pytest.mark.slow
 def test_the_whole_cascade_is_trained_in_rounds_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "read_pictures", read_drawn)
     monkeypatch.setattr(shards.os, "cpu_count", lambda: 1)  # No other process draws.

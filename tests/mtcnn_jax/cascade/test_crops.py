@@ -82,6 +82,14 @@ def test_equal_the_oracle(crop_size):
     assert not found[4].any()
 
 
+def test_a_window_turned_over_is_seen_mirrored():
+    picture, mirrored = random_picture(), WINDOWS[:, [2, 1, 0, 3]]
+    size = np.array(picture.shape[:2])
+    found = cut(picture, size, mirrored, crop_size=12)
+    wanted = np.stack([oracle(picture, window, 12)[:, ::-1] for window in WINDOWS])
+    np.testing.assert_allclose(found, wanted, atol=2e-3)
+
+
 @st.composite
 def any_windows(draw):
     """As many as `WINDOWS`, on quarters of pixels, in which both sides compute exactly."""

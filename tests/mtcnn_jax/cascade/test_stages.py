@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from mtcnn_jax import DetectConfig, detect_padded
+from mtcnn_jax.cascade import crops
+from mtcnn_jax.networks.forward import forward
 from tests.mtcnn_jax.cascade.test_boxes import overlap
 
 CONFIG = DetectConfig(capacities=(1024, 512, 64))
-ALONE = dataclasses.replace(CONFIG, voting=1)
+ONCE = dataclasses.replace(CONFIG, second_look=False)
+ALONE = dataclasses.replace(ONCE, voting=1)
 """The paper's: a face is its best window alone."""
 WHOLE, PART = (
     (512, 640),
@@ -74,13 +77,49 @@ def test_a_face_is_the_mean_of_the_windows_on_it(params, street):
     windows, scores, points = faces_in(params, street, WHOLE, every)
     weights = -np.log1p(-scores.astype(np.float64))
     voters = []
-    for box, score, landmarks in zip(*faces_in(params, street, WHOLE), strict=True):
+    for box, score, landmarks in zip(*faces_in(params, street, WHOLE, ONCE), strict=True):
         (best,) = np.flatnonzero(scores == score)
         on = [overlap(windows[best], other) > CONFIG.voting for other in windows]
         voters.append(sum(on))
         for found, said in ((box, windows), (landmarks, points)):
             np.testing.assert_allclose(found, np.average(said[on], 0, weights[on]), atol=0.02)
     assert len(voters) == 5 and max(voters) > 2
+
+
+def test_a_second_look_is_the_mean_with_two_more(params, street):
+    """O-Net at the squares about the faces, as they are and turned over by NumPy."""
+    boxes, scores, points = (field.astype(np.float64) for field in faces_in(params, street, WHOLE))
+    first = faces_in(params, street, WHOLE, ONCE)
+    assert 3 <= len(boxes) <= len(first[0])
+    size = np.array(street.shape[:2])
+    pixels, shapes = crops.materialized_mips(street, size, crops.mip_count(WHOLE, 24))
+    wanted = []
+    for box, score, landmarks in zip(*first, strict=True):
+        half = (box[2:] - box[:2]).max() / 2
+        low = (box[:2] + box[2:]) / 2 - half
+        window = np.array([[*low, *(low + 2 * half)]], np.float32)
+        cut = crops.crop_from(pixels, shapes, size, window, crop_size=48, normalized=True)
+        looks = [[np.log(score / (1 - score)), *box, *landmarks.ravel()]]
+        for turned, crop in enumerate((np.array(cut), np.array(cut)[:, :, ::-1])):
+            heads = forward("onet", params["onet"], crop, backend="reference")
+            logits, (left, top, right, bottom), numbers = (np.array(head)[0] for head in heads)
+            x, y = numbers[:5], numbers[5:]
+            if turned:
+                left, right, order = -right, -left, [1, 0, 2, 4, 3]
+                x, y = 1 - x[order], y[order]
+            sides = np.array([0, 0, 1, 1]) + [left, top, right, bottom]
+            corners = np.tile(low, 2) + 2 * half * sides
+            five = low + 2 * half * np.stack([x, y], axis=1)
+            looks.append([logits[1] - logits[0], *corners, *five.ravel()])
+        wanted.append(np.mean(looks, axis=0))
+    wanted = np.array(wanted)
+    wanted[:, 0] = 1 / (1 + np.exp(-wanted[:, 0]))
+    wanted = wanted[wanted[:, 0] > CONFIG.thresholds[2]]
+    wanted = wanted[np.argsort(-wanted[:, 0])]
+    np.testing.assert_allclose(scores, wanted[:, 0], atol=1e-4)
+    limits = np.tile(size[::-1], 2)
+    np.testing.assert_allclose(boxes, np.clip(wanted[:, 1:5], 0, limits), atol=0.01)
+    np.testing.assert_allclose(points.reshape(-1, 10), wanted[:, 5:], atol=0.01)
 
 
 def test_padding_changes_nothing(params, street):
@@ -164,6 +203,7 @@ def test_overflow_is_counted(params, street):
         ({"nms_thresholds": (0.5, 0.7, 0.7, 0)}, "nms_thresholds is"),
         ({"voting": 0}, "voting is 0; accepted are overlaps above 0, up to 1, which turns it off"),
         ({"voting": True}, "voting is True"),
+        ({"second_look": 1}, "second_look is 1; accepted are True and False"),
         ({"capacities": (10, 10, 0)}, "capacities is .*whole numbers from 1"),
         ({"capacities": (10.5, 10, 1)}, "capacities is"),
         ({"chunks": (True, 1)}, "chunks is"),

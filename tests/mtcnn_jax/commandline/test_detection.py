@@ -305,6 +305,7 @@ FLAGS = DEFAULTS | {
     "thresholds": ["0.6", "0.7", "0.7"],
     "scale_factor": 0.7,
     "voting": 0.7,
+    "second_look": True,
 }
 
 
