@@ -199,7 +199,10 @@ def test_a_cluster_goes_on_when_a_node_is_lost(parts_of_a_portrait, tmp_path):
     environment = {**os.environ, **cluster.QUIET, **key, "XLA_FLAGS": FLAGS}
     environment["PYTHONPATH"] = str(tmp_path / "site")
     common = ["--num-cpus=1", "--object-store-memory=80000000"]
-    program = [os.path.join(os.path.dirname(sys.executable), "ray"), "start", "--block", *common]
+    # Ray has a shell start a node's workers, and does not quote where Python is.
+    (tmp_path / "python").symlink_to(sys.prefix)
+    python = tmp_path / "python" / os.path.relpath(sys.executable, sys.prefix)
+    program = [str(python), "-m", "ray.scripts.scripts", "start", "--block", *common]
     head = [*program, "--head", f"--port={port}", "--include-dashboard=false"]
     other = [*program, f"--address=127.0.0.1:{port}"]
     nodes = []
