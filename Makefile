@@ -2,6 +2,7 @@
 # folder with a space in its name works; the stamps in .venv make the second run quick.
 PYTHON ?=
 SHELL := /bin/sh
+PYTEST := .venv/bin/python -m pytest -n auto --maxprocesses=4 --dist=loadfile
 .DELETE_ON_ERROR:
 .PHONY: help demo test slow docs lint clean
 
@@ -12,10 +13,10 @@ demo: .venv/installed  ## the environment, then the faces of docs/astronaut.jpg 
 	.venv/bin/python -m mtcnn_jax detect docs/astronaut.jpg --output=demo
 
 test: lint  ## the developers' tools, lint, all tests but slow ones: 8 minutes on two cores
-	.venv/bin/python -m pytest -n auto --maxprocesses=4 --dist=loadfile -m 'not slow'
+	$(PYTEST) -m 'not slow'
 
 slow: .venv/installed-dev  ## the tests of half a minute and more: 3 minutes
-	.venv/bin/python -m pytest -n auto --maxprocesses=4 --dist=loadfile -m slow
+	$(PYTEST) -m slow
 
 docs: .venv/installed-dev  ## the site into docs/_build/html, its notebooks run; warnings end it
 	.venv/bin/python -m sphinx -W --keep-going -q -E -d docs/_build/doctrees -c docs/site \

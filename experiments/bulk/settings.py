@@ -12,21 +12,11 @@ from mtcnn_jax.commandline.resumption import settings_of
 from mtcnn_jax.config import is_whole
 from mtcnn_jax.runtime.buckets import MOST_PIXELS
 
-DETECTION = (
-    "crops",
-    "crop_size",
-    "min_score",
-    "select",
-    "max_faces",
-    "overwrite",
-    "batch_size",
-    "weights",
-    "min_face_size",
-    "thresholds",
-    "scale_factor",
-    "voting",
-)
-"""The flags that this command shares with `mtcnn-jax detect`."""
+_OTHERS = {"format", "pictures", "blur", "every", "smooth"}
+
+DETECTION = tuple(flag.name for flag in FLAGS if flag.name not in _OTHERS)
+"""The flags that this command shares with `mtcnn-jax detect`: all but those of tables, of copies of
+pictures and of videos."""
 
 _NEEDS = ("ray", "pyarrow", "fsspec")
 

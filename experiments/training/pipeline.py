@@ -206,7 +206,9 @@ def train_all(
     if windows or final or (recipe.proposing and recipe.proposing.windows_per_picture):
         wider = recipe.mining.wider
         validation = records.read_pictures(wider, split="validation", data_dir=data_dir)
-        images = [records.read_pixels(picture) for picture in validation]
+        with agreed():
+            # A gigabyte, which only the process that calibrates needs.
+            images = [records.read_pixels(picture) for picture in validation if is_first()]
     folder = pathlib.Path(workdir)
     with agreed():
         if is_first():

@@ -212,21 +212,21 @@ def judged(
 
     def play(number: jax.Array, state: tuple) -> tuple:
         rows, keep, used, over, left, counts = state
+        final, later = number == 1, number == 2
         kept = keep & (jnp.cumsum(keep, dtype=jnp.int32) <= capacities[number])
         # In squares, those of like sizes together: what is cut follows from the largest.
-        squares = squared(rows, number == 2)
+        squares = squared(rows, later)
         rows = jnp.concatenate([rows, squares], axis=1)
         rows, count = ordered(rows, squares[:, 2] - squares[:, 0], kept, used)
         rows, squares = rows[:, : MARGIN + 1], rows[:, MARGIN + 1 :]
         over = over.at[1 + number].add(keep.sum(dtype=jnp.int32) - count)
         known = jnp.concatenate([squares, rows[:, SCORE : SCORE + 1]], axis=1)
         left = jax.lax.dynamic_update_index_in_dim(left, known, number, 0)
-        later = number == 2
         windows = jnp.pad(squares, ((0, last), (0, 0)))
         mirrored = box_lib.mirror(squares[:last])
         after = jax.lax.dynamic_update_slice_in_dim(windows, mirrored, count, 0)
         windows = jnp.where(later, after, windows)
-        looked = look(params, work, table, windows, count * (1 + later), number > 0)
+        looked = look(params, work, table, windows, count * (1 + later), final | later)
         found, second = looked[:room], jax.lax.dynamic_slice_in_dim(looked, count, last)
         margin = found[:, 1] - found[:, 0]
         parts = [squares, jax.nn.sigmoid(margin)[:, None], found[:, 2:6]]
@@ -244,9 +244,9 @@ def judged(
         wanted = (numbers < count) & (later | (rows[:, SCORE] > thresholds[number]))
         rows, used = ordered(rows, rows[:, SCORE], wanted, count)
         boxes = box_lib.decode_offsets(rows[:, BOX], rows[:, OFFSETS])
-        boxes = jnp.where(number == 1, boxes, rows[:, BOX])
-        keep = nms(boxes, numbers < used, overlaps[number], smaller=number == 1)
-        rows = jax.lax.cond(number == 1, elected, lambda rows, *_: rows, rows, boxes, used)
+        boxes = jnp.where(final, boxes, rows[:, BOX])
+        keep = nms(boxes, numbers < used, overlaps[number], smaller=final)
+        rows = jax.lax.cond(final, elected, lambda rows, *_: rows, rows, boxes, used)
         return rows, keep, used, over, left, counts.at[number].set(count)
 
     def elected(rows: jax.Array, boxes: jax.Array, used: jax.Array) -> jax.Array:

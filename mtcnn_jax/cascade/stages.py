@@ -218,8 +218,8 @@ def finish(
     windows, first, weights = take((windows, first, weights), order)
     smaller = config.nms_thresholds[3]
     keep, undecided = _suppress(windows, smaller, config.backend, mode="min")
-    votes = vote(windows.boxes, first[:, BOX.start :], weights, config.voting)
-    windows = windows._replace(boxes=votes[:, : BOX.stop - BOX.start], valid=keep)
+    votes = vote(windows.boxes, first[:, MARGIN + 1 :], weights, config.voting)
+    windows = windows._replace(boxes=votes[:, :4], valid=keep)
     whole = jnp.concatenate([first[:, :1], votes], axis=1)
     windows, whole = take((windows, whole), jnp.argsort(~keep, stable=True))
     if config.second_look:

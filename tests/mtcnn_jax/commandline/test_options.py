@@ -68,6 +68,7 @@ def test_both_commands_take_the_same(monkeypatch, arguments):
 
 def test_the_command_for_many_takes_those_that_it_shares(monkeypatch):
     arguments = ["--crops=box", "--thresholds=0.5,0.6,0.7", "--max_faces=3", "--overwrite"]
+    arguments += ["--nosecond_look"]
     more = ["--partition_size=7", "--workers=2"]
     values = parse_by_absl(monkeypatch, detect_bulk, *arguments, *more)
     settings = to_settings({name: values[name].value for name in values})
