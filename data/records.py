@@ -68,7 +68,10 @@ def _from_wider_archives(example: Mapping[str, Any]) -> Picture:
     boxes = np.array(faces["bbox"], np.float32).reshape(-1, 4)
     ignored = np.array(faces["invalid"], bool) | _without_area(boxes)
     name = example["image/filename"].decode()
-    return Picture(name, example["image"], boxes, ignored, _unknown(len(boxes)), True)
+    # Before its version 1.1.0 the builder left points out.
+    landmarks = np.array(faces.get("landmarks", _unknown(len(boxes))), np.float32)
+    landmarks = landmarks.reshape(-1, 5, 2)
+    return Picture(name, example["image"], boxes, ignored, landmarks, True)
 
 
 def _from_celeb_archives(example: Mapping[str, Any]) -> Picture:

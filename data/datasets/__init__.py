@@ -2,6 +2,7 @@
 
 builder: what the builders have in common.
 wider_face, celeb_a: builders of TensorFlow Datasets from the archives as they are downloaded.
+wider_points: RetinaFace's five points of WIDER FACE's faces.
 aflw, fddb: readers of the benchmarks' own folders.
 labels: those of one picture, whatever form they were written in.
 retinaface: RetinaFace's text of boxes and five points.

@@ -1,14 +1,15 @@
 """WIDER FACE (Yang et al. 2016) from its own archives, as a TFDS builder that wants no TensorFlow.
 
 The manual folder holds `WIDER_train.zip`, `WIDER_val.zip` and `wider_face_split.zip`;
-`WIDER_test.zip` is optional. Boxes are x1, y1, x2, y2 in pixels, corner of the first pixel at (0,
-0). All boxes are kept, those of no area and the `invalid` ones too; `data.records` marks them as
-ignored. Boxes of which less than a tenth lies in the picture become `invalid`.
+`WIDER_test.zip` is optional, and so are RetinaFace's points (`wider_points`). Boxes are x1, y1, x2,
+y2 in pixels, corner of the first pixel at (0, 0). All boxes are kept, those of no area and the
+`invalid` ones too; `data.records` marks them as ignored. Boxes of which less than a tenth lies in
+the picture become `invalid`.
 """
 
 import pathlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -16,6 +17,7 @@ import tensorflow_datasets as tfds
 from data.archives import ArchiveError, PictureArchive, check_name, require, shown
 from data.checks import INSIDE, Named, share_inside
 from data.datasets.builder import ArchiveBuilder
+from data.datasets.wider_points import points_of, read_points
 from data.lines import Lines, decode_text
 
 ATTRIBUTES = ("blur", "expression", "illumination", "invalid", "occlusion", "pose")
@@ -123,13 +125,20 @@ def read_annotations(folder: pathlib.Path, split: str) -> list[Annotation]:
 class WiderFaceArchives(ArchiveBuilder):
     """WIDER FACE from its archives (not named as the stock builder, which it would shadow)."""
 
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.1.0": "The five points that RetinaFace added."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"Put {', '.join(NEEDED)} into the manual folder."
 
     def _info(self) -> tfds.core.DatasetInfo:
         kinds = {
             name: tfds.features.ClassLabel(num_classes=LEVELS.get(name, 2)) for name in ATTRIBUTES
         }
-        faces = {"bbox": tfds.features.Tensor(shape=(4,), dtype=np.float32), **kinds}
+        places = {"bbox": (4,), "landmarks": (5, 2)}
+        tensors = {
+            name: tfds.features.Tensor(shape=shape, dtype=np.float32)
+            for name, shape in places.items()
+        }
+        faces = {**tensors, **kinds}
         return self.info_of(
             description=__doc__,
             features={"faces": tfds.features.Sequence(faces)},
@@ -149,6 +158,7 @@ class WiderFaceArchives(ArchiveBuilder):
         path = folder / f"{root}.zip"
         unpacked = not path.exists()
         archive = PictureArchive(folder / root / "images" if unpacked else path)
+        points = read_points(folder) if split == "train" else {}
         named = [
             Named((number, one), one.name if unpacked else f"{root}/images/{one.name}", one.place)
             for number, one in enumerate(annotations)
@@ -162,9 +172,16 @@ class WiderFaceArchives(ArchiveBuilder):
             invalid[far] = 1
             what = "boxes outside their picture, marked as ones to ignore"
             self.checks.count(what, f"of {one.name}, {place}", int(far.sum()))
+            landmarks, others = points_of(one.boxes, points.get(one.name))
+            what = "faces with RetinaFace's points that WIDER FACE has not, left out"
+            self.checks.count(what, f"of {one.name}, {place}", others)
             columns = dict(zip(ATTRIBUTES, one.attributes.T, strict=True))
             faces = [
-                {"bbox": box, **{name: int(column[row]) for name, column in columns.items()}}
+                {
+                    "bbox": box,
+                    "landmarks": landmarks[row],
+                    **{name: int(column[row]) for name, column in columns.items()},
+                }
                 for row, box in enumerate(one.boxes)
             ]
             yield number, {"image": encoded, "image/filename": one.name, "faces": faces}

@@ -45,6 +45,37 @@ def test_wider_face_keeps_every_box_and_marks_those_to_ignore(manual, tmp_path):
     assert without.boxes.shape == (0, 4) and without.ignored.shape == (0,)
 
 
+POINTS = "12.5 18 0.0 22 18 0.0 17 24 1.0 13 31 0.0 21 31.5 0.0 0.82"
+
+
+@pytest.mark.parametrize("download", ["retinaface_gt_v1.1.zip", "retinaface_gt"])
+def test_wider_face_takes_points_from_retinafaces_download(download, manual, tmp_path, capsys):
+    archives.write_wider(manual)
+    # The second box is one that WIDER FACE does not have.
+    text = f"# 0--Parade/0_Parade_a_1.jpg\n10 12 20 24 {POINTS}\n11 12 20 24 {POINTS}\n"
+    if download.endswith(".zip"):
+        archives.write_zip(manual / download, {"train/label.txt": text})
+    else:
+        (manual / download / "train").mkdir(parents=True)
+        (manual / download / "train" / "label.txt").write_text(text)
+    found = prepared("wider_face", tmp_path)["0--Parade/0_Parade_a_1.jpg"].landmarks
+    known = [[12.5, 18], [22, 18], [17, 24], [13, 31], [21, 31.5]]
+    np.testing.assert_array_equal(found[0], known)
+    assert np.isnan(found[1:]).all()
+    told = capsys.readouterr().err
+    assert "faces with RetinaFace's points that WIDER FACE has not, left out: 1, the" in told
+    data = str(tmp_path / "data")
+    validation = read_pictures("wider_face", split="validation", data_dir=data)
+    assert all(np.isnan(one.landmarks).all() for one in validation)
+
+
+def test_points_of_a_download_without_their_text(manual, tmp_path):
+    archives.write_wider(manual)
+    archives.write_zip(manual / "retinaface_gt.zip", {"val/label.txt": ""})
+    with pytest.raises(ValueError, match="holds no train/label.txt, which RetinaFace's layout"):
+        prepared("wider_face", tmp_path)
+
+
 def test_wider_faces_test_pictures_have_no_faces_and_are_optional(manual, tmp_path):
     archives.write_wider(manual, test=True)
     found = prepared("wider_face", tmp_path, split="test")
@@ -108,7 +139,7 @@ def test_preparing_again_changes_nothing(manual, tmp_path):
 def test_a_damaged_set_is_told_with_what_to_do(manual, tmp_path):
     archives.write_wider(manual)
     folder = prepare("wider_face", manual_dir=str(manual), data_dir=str(tmp_path / "data"))
-    path = tmp_path / "data" / "wider_face_archives" / "1.0.0" / "dataset_info.json"
+    path = tmp_path / "data" / "wider_face_archives" / "1.1.0" / "dataset_info.json"
     assert str(path.parent) == folder
     path.write_text(path.read_text()[:300])
     with pytest.raises(ValueError, match="data/wider_face_archives is damaged: .*prepare it again"):
