@@ -145,13 +145,13 @@ def random_squares(
 ) -> np.ndarray:
     """`count` squares [count, 4] within a picture, sides from `smallest` to its shorter side.
 
-    Sides are uniform in their logarithm, so that all scales of the pyramid come up alike. Empty
-    where the picture is too small.
+    Sides come up as often as those of P-Net's cells, whose number falls with the side's square.
+    Empty where the picture is too small.
     """
     shorter = min(size)
     if shorter < smallest:
         return np.zeros((0, 4), np.float32)
-    side = np.exp(rng.uniform(np.log(smallest), np.log(shorter), (count, 1)))
+    side = smallest / np.sqrt(rng.uniform((smallest / shorter) ** 2, 1, (count, 1)))
     room = np.array([size[1], size[0]]) - side
     corners = rng.uniform(0, 1, (count, 2)) * room
     return np.concatenate([corners, corners + side], axis=1).astype(np.float32)

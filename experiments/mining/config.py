@@ -23,13 +23,18 @@ class MineConfig:
             that the next stage also sees what they are less sure of.
         proposed: windows that R-Net leaves of one picture at most, those of highest score; of
             P-Net's twice as many. Crowds have thousands, and took half the time of mining.
+        looks: pyramids that P-Net looks at a picture in, the next one a part of an octave smaller.
+            A face has other windows in each, so there are more positives to learn from.
         negatives: at most, for each picture.
         positives: at most, for each face of `smallest_face` pixels; parts alike.
-        jittered: windows about each such face, twice over, beside those detected.
+        jittered: windows about each such face, twice over; P-Net's positives and parts, and
+            landmark samples of all.
+        about_faces: whether half of R-Net's and O-Net's positives and parts are such windows too,
+            or more where fewer are detected. They are also of faces that the stages before miss.
         landmark_windows: for each such face with landmarks.
         balance: power of its side with which a larger face gets more of them, and a larger detected
-            window is chosen more often; 0 counts all alike. Most faces of a picture are its small
-            ones, so without it the networks see few large ones.
+            window of one is chosen more often; 0 counts all alike. Most faces of a picture are its
+            small ones, so without it the networks see few large ones.
         pool: how many times `negatives` a judge chooses from; a judge is the network itself,
             from an earlier round.
         hard: share of the negatives that are those the judge scores highest; the rest are random.
@@ -47,9 +52,11 @@ class MineConfig:
     smallest_face: float = 15
     thresholds: tuple[float, float] = (0.5, 0.3)
     proposed: int = 1024
+    looks: int = 1
     negatives: int = 100
     positives: int = 3
     jittered: int = 10
+    about_faces: bool = False
     landmark_windows: int = 2
     balance: float = 1
     pool: int = 4
@@ -63,6 +70,7 @@ class MineConfig:
         ranges = {
             **{name: (0 <= getattr(self, name), "0 or more") for name in counts},
             "proposed": (self.proposed >= 1, "1 or more"),
+            "looks": (self.looks >= 1, "1 or more"),
             "pool": (self.pool >= 1, "1 or more"),
             "min_face_size": (12 <= self.min_face_size < math.inf, "12 pixels or more"),
             "smallest_face": (0 <= self.smallest_face < math.inf, "0 pixels or more"),

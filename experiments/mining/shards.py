@@ -49,15 +49,19 @@ def proposals(stage: str, params, images: list[np.ndarray], config: MineConfig) 
     if stage == "pnet" or config.random_windows:
         return [np.zeros((0, 4), np.float32) for _ in images]
     before = STAGES[STAGES.index(stage) - 1]
-    looking = DetectConfig(
-        min_face_size=config.min_face_size,
-        thresholds=(*config.thresholds, 0.0),
-        capacities=(16 * config.proposed, 2 * config.proposed, config.proposed),
-        retries=0,
-    )
-    with overflow_is_meant():
-        found = stages_by_bucket(params, images, looking, until=before)
-    return [stages[before][:, :4] for stages in found]
+    found = []
+    for look in range(config.looks):
+        looking = DetectConfig(
+            # Levels of a pyramid are half an octave apart.
+            min_face_size=config.min_face_size * 2 ** (look / (2 * config.looks)),
+            thresholds=(*config.thresholds, 0.0),
+            capacities=(16 * config.proposed, 2 * config.proposed, config.proposed),
+            retries=0,
+        )
+        with overflow_is_meant():
+            found.append(stages_by_bucket(params, images, looking, until=before))
+    looks = zip(*found, strict=True)
+    return [np.concatenate([stages[before][:, :4] for stages in look]) for look in looks]
 
 
 def mine_shard(

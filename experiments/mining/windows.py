@@ -45,14 +45,20 @@ def picture_windows(
     count = round(config.landmark_windows * each[known].sum())
     if not picture.exhaustive:
         return landmark_windows(labelled, count, rng)
-    # Half of the positives and parts are detected windows where there are enough of them.
     wanted = round(config.positives * each.sum())
-    limits = {NEGATIVE: negatives, POSITIVE: wanted // 2, PART: wanted // 2}
-    detected = sampling.choose(labelled[0], limits, rng, balance=config.balance)
-    left = {kind: wanted - int((detected.kinds == kind).sum()) for kind in (POSITIVE, PART)}
+    limits = dict.fromkeys((POSITIVE, PART), wanted)
     if alone:
-        left[NEGATIVE] = negatives
-    chosen = [detected, sampling.choose(labelled[1], left, rng)]
+        chosen = [sampling.choose(labelled[1], {**limits, NEGATIVE: negatives}, rng)]
+    else:
+        most = dict.fromkeys(limits, wanted // 2) if config.about_faces else limits
+        # Negatives are drawn as they come: most are small, as in detection.
+        chosen = [
+            sampling.choose(labelled[0], most, rng, balance=config.balance),
+            sampling.choose(labelled[0], {NEGATIVE: negatives}, rng),
+        ]
+        if config.about_faces:
+            left = {kind: wanted - int((chosen[0].kinds == kind).sum()) for kind in limits}
+            chosen.append(sampling.choose(labelled[1], left, rng))
     if count:
         chosen.append(landmark_windows(labelled, count, rng))
     return sampling.merge(chosen)

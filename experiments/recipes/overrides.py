@@ -76,7 +76,7 @@ def override(
     Args:
         config: the recipe.
         changed: texts by the fields' names. What each stage has for itself is given once, or once
-            for each of `stages`; networks that propose for O-Net are changed alike.
+            for each of `stages`; networks that propose or judge are changed alike.
         stages: those that are going to be trained; the runs of the others stay.
 
     Raises:
@@ -94,6 +94,8 @@ def override(
             windows = parse("windows_per_picture", changed["windows_per_picture"])
             proposing["windows_per_picture"] = windows
         new["proposing"] = dataclasses.replace(config.proposing, **proposing)
+    if config.judging and len(stages) > 1:
+        new["judging"] = override_run(config.judging, changed, stages)
     mining: dict[str, Any] = {}
     if "seed" in changed:
         mining["seed"] = new[stages[0]].seed

@@ -61,6 +61,8 @@ class CascadeConfig:
             biases, before the next stage is mined for; none leaves the biases as trained.
         final_windows: the same for the finished cascade, if it is to leave others.
         proposing: what proposes windows for O-Net; None for P-Net and R-Net of this cascade.
+        judging: the run of a P-Net of its own, which judges the negatives of the cascade's P-Net
+            (see `MineConfig`); None for negatives without a judge.
     """
 
     pnet: TrainConfig
@@ -71,9 +73,14 @@ class CascadeConfig:
     windows_per_picture: tuple[float, ...] = ()
     final_windows: tuple[float, ...] = ()
     proposing: Proposing | None = None
+    judging: TrainConfig | None = None
 
     def __post_init__(self):
         _check_stages(self, STAGES)
+        if self.judging and self.judging.recipe.stage != "pnet":
+            raise ValueError(
+                f"judging is a run of {self.judging.recipe.stage}; accepted is one of pnet"
+            )
         if self.rounds < 1:
             raise ValueError(f"rounds is {self.rounds}; accepted is 1 or more")
         _check_windows("windows_per_picture", self.windows_per_picture)
@@ -108,4 +115,6 @@ class CascadeConfig:
         if self.proposing:
             pnet, rnet = bare(self.proposing.pnet), bare(self.proposing.rnet)
             stages["proposing"] = dataclasses.replace(self.proposing, pnet=pnet, rnet=rnet)
+        if self.judging:
+            stages["judging"] = bare(self.judging)
         return dataclasses.replace(self, **stages)

@@ -28,7 +28,7 @@ from experiments.training.config import TrainConfig
 from experiments.training.curves import save_curves
 from experiments.training.loop import check_goes_on, fit
 from experiments.training.metrics import replace_text
-from experiments.training.plans import plan_proposing, plan_rounds
+from experiments.training.plans import plan_judging, plan_proposing, plan_rounds
 from mtcnn_jax import load_params, save_params
 
 
@@ -194,7 +194,8 @@ def train_all(
     recipe = with_landmarks_there_are(recipe)
     plan = plan_rounds(recipe, workdir, samples)
     proposers = plan_proposing(recipe, workdir, samples)
-    for config in (*sum(plan, []), *proposers):
+    judges = plan_judging(recipe, workdir, samples)
+    for config in (*sum(plan, []), *proposers, *judges):
         check_goes_on(config)
     mining = {stage: recipe.mining_of(stage) for stage in STAGES}
     data_dir = recipe.mining.data_dir
@@ -219,6 +220,8 @@ def train_all(
     for config in proposers:
         other.advance(config, mining[config.recipe.stage], recipe.proposing.windows_per_picture)
     training, weights = Training(validation, images, shared=shared), folder / "weights.npz"
+    for config in judges:
+        training.advance(config, mining["pnet"], ())
     for number, configs in enumerate(plan):
         for config in configs:
             stage = config.recipe.stage

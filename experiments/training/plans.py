@@ -39,3 +39,11 @@ def plan_proposing(recipe: CascadeConfig, workdir: str, samples: str = "") -> li
         for run in (recipe.proposing.pnet, recipe.proposing.rnet)
     )
     return [pnet, rnet.placed(rnet.workdir, f"{rnet.samples}/proposing")]
+
+
+def plan_judging(recipe: CascadeConfig, workdir: str, samples: str = "") -> list[TrainConfig]:
+    """The run of the P-Net that judges the negatives of the cascade's."""
+    if recipe.judging is None:
+        return []
+    within = samples or recipe.judging.samples or f"{workdir}/samples"
+    return [recipe.judging.placed(f"{workdir}/judging", f"{within}/judging")]

@@ -45,7 +45,7 @@ def labelled():
     landmarks[1] = np.nan
     windows = np.concatenate(
         [
-            sampling.squares_around(boxes, 60, rng, shift=0.4, stretch=1.6),
+            sampling.squares_around(boxes, 90, rng, shift=0.4, stretch=1.6),
             sampling.random_squares((220, 220), 500, rng, smallest=12),
         ]
     )
@@ -154,7 +154,7 @@ class TestSquares:
         squares = sampling.squares_around(boxes, count, rng, shift=0.1, stretch=1.1)
         assert (squares[:, 0] / 100).round().tolist() == [0, 0, 2, 2, 2, 2, 2]
 
-    def test_random_ones_lie_within_the_picture_at_all_scales(self):
+    def test_random_ones_lie_within_the_picture_as_many_of_a_size_as_p_net_has_cells(self):
         squares = sampling.random_squares((100, 300), 2000, np.random.default_rng(0), smallest=12)
         assert squares.min() >= 0
         assert squares[:, 2].max() <= 300.001
@@ -162,8 +162,12 @@ class TestSquares:
         assert squares[:, 2].max() > 290
         sides = squares[:, 2] - squares[:, 0]
         assert 12 <= sides.min() + 1e-3
-        # As many below the geometric mean of the bounds as above it.
-        assert abs((sides < np.sqrt(12 * 100)).mean() - 0.5) < 0.06
+        # Cells of levels from 12 to 100 pixels, a factor of sqrt(2) apart: each has half as many.
+        levels = 12 * np.sqrt(2) ** np.arange(7)
+        cells = 1 / levels**2
+        for low, expected in zip(levels, cells / cells.sum(), strict=True):
+            share = ((sides >= low) & (sides < low * np.sqrt(2))).mean()
+            assert abs(share - expected) < 0.03
 
     def test_a_picture_too_small_has_none(self):
         rng = np.random.default_rng(0)

@@ -11,6 +11,7 @@ SHORT = {
     "batch_size": 14,
     "augment": "none",
     "data_dir": "drawn",
+    "mine_about_faces": True,
     "mine_negatives": 8,
     "mine_positives": 4,
     "mine_landmark_windows": 4,

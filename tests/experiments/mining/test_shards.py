@@ -23,7 +23,15 @@ from mtcnn_jax.training.samples import LANDMARK, NEGATIVE, PART, POSITIVE
 from tests.archives import write_wider
 from tests.data.test_sampling import area, overlap, shared
 
-CONFIG = MineConfig("drawn", negatives=12, positives=4, landmark_windows=3, jittered=20, balance=0)
+CONFIG = MineConfig(
+    "drawn",
+    negatives=12,
+    positives=4,
+    landmark_windows=3,
+    jittered=20,
+    about_faces=True,
+    balance=0,
+)
 SIZE = (120, 160)
 
 
@@ -92,6 +100,40 @@ class TestPictureWindows:
         negatives = windows.windows[windows.kinds == NEGATIVE].tolist()
         assert negatives
         assert all(tuple(window) in found for window in negatives)
+
+    @pytest.mark.parametrize("stage", ["rnet", "onet"])
+    def test_faces_of_later_stages_are_all_detected_ones_unless_asked_otherwise(self, stage):
+        one = picture(2)
+        found = {
+            kind: [w for w in proposed().tolist() if low <= overlap(w, one.boxes[0]) <= high]
+            for kind, low, high in ((POSITIVE, 0.650001, 1), (PART, 0.4, 0.65))
+        }
+        windows = choose(stage, one, about_faces=False, positives=40)
+        for kind, expected in found.items():
+            assert sorted(windows.windows[windows.kinds == kind].tolist()) == sorted(expected)
+        assert sum(map(len, found.values())) == 2
+        few = choose(stage, one, about_faces=False, positives=0)
+        assert {*few.kinds.tolist()} == {NEGATIVE}
+
+    @pytest.mark.parametrize("balance", [0, 5])
+    def test_negatives_are_drawn_as_they_come_whatever_the_balance(self, balance):
+        sides = []
+        for seed in range(60):
+            config = dataclasses.replace(CONFIG, balance=balance)
+            rng = np.random.default_rng(seed)
+            found = picture_windows("rnet", picture(0), SIZE, proposed(), config, rng, negatives=12)
+            negatives = found.windows[found.kinds == NEGATIVE]
+            sides += (negatives[:, 2] - negatives[:, 0]).tolist()
+        face = picture(0).boxes[0]
+        others = picture(0).boxes[1:]
+        every = [
+            window
+            for window in proposed().tolist()
+            if overlap(window, face) < 0.3
+            and all(shared(window, other) / area(window) < 0.3 for other in others)
+        ]
+        expected = np.mean([window[2] - window[0] for window in every])
+        assert abs(np.mean(sides) - expected) < 2  # By balance 5 they are 16 larger.
 
     def test_pnet_gets_its_number_of_negatives_of_all_sizes(self):
         windows = choose("pnet", picture(0), negatives=200)
@@ -191,6 +233,23 @@ class TestShard:
         assert asked == [("params", 16, (0.5, 0.3, 0.0), "rnet")]
         shards.proposals("rnet", "params", images, CONFIG)
         assert asked[1][-1] == "pnet"
+
+    def test_each_look_is_at_another_pyramid_and_all_their_windows_are_proposed(self, monkeypatch):
+        asked = []
+
+        def stages(params, images, config, *, until):
+            asked.append(config.min_face_size)
+            return [{until: np.array([[len(asked), n, 31, 32, 0.9]])} for n in range(len(images))]
+
+        monkeypatch.setattr(shards, "stages_by_bucket", stages)
+        images = [np.zeros((*SIZE, 3), np.uint8)] * 2
+        config = dataclasses.replace(CONFIG, looks=2)
+        found = shards.proposals("rnet", "params", images, config)
+        assert [windows.tolist() for windows in found] == [
+            [[1, 0, 31, 32], [2, 0, 31, 32]],
+            [[1, 1, 31, 32], [2, 1, 31, 32]],
+        ]
+        np.testing.assert_allclose(asked, [16, 16 * 2**0.25])
 
     def test_of_many_windows_the_best_are_proposed_and_nothing_is_warned_of(self):
         image = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)

@@ -95,6 +95,7 @@ def changed(recipe, path, value):
         ("onet", 3, "it.onet is no JSON object"),
         ("onet.recipe.augment", [], "it.onet.recipe.augment is no JSON object"),
         ("windows_per_picture", [500], "windows_per_picture is 500; accepted are two or three"),
+        ("judging", {}, r"it.judging.(recipe|samples).* is missing"),
         ("rounds", 2, "rounds is 2; accepted is 1 where other networks propose"),
     ],
 )

@@ -18,6 +18,7 @@ OTHERS = {
     **{"mine_celeb": "celeb_a", "log_every": "20", "evaluate_every": "200", "scan_steps": "2"},
     **{"checkpoint_every": "500", "auxiliary_landmarks": "false"},
     **{"steps": "700", "mine_min_face_size": "20", "mine_random_windows": "true"},
+    **{"mine_about_faces": "true"},
 }
 """Texts that differ from the default; of all other fields a number does."""
 

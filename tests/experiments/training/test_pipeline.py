@@ -147,7 +147,8 @@ def told(monkeypatch):
 
     def mine(config, stage, before, output, *, split, judge):
         if split == "train":
-            told.append(f"mine {output} with {' '.join(before.values())} seed {config.seed}")
+            by = f" judged by {judge}" if judge else ""
+            told.append(f"mine {output} with {' '.join(before.values())} seed {config.seed}{by}")
 
     def calibrate(stage, params, images, *, target):
         told.append(f"calibrate {params[stage]} to {target:g}")
@@ -204,6 +205,23 @@ def test_the_bundled_recipe_mines_for_o_net_with_networks_of_its_own(tmp_path, m
         "rnet": "run/rnet/rnet.npz@40@60",
         "onet": "run/onet/onet.npz@4.32",
     }
+
+
+def test_a_p_net_of_its_own_judges_the_negatives_of_the_cascades(tmp_path, monkeypatch, told):
+    monkeypatch.chdir(tmp_path)
+    recipe = read_recipe("quick", "all")
+    recipe = dataclasses.replace(recipe, judging=recipe.pnet, windows_per_picture=())
+    recipe = override(recipe, {"data_dir": "drawn", "steps": "300"})
+    assert recipe.judging.recipe.steps == 300
+    pipeline.train_all(recipe, workdir="run")
+    assert told[:5] == [
+        "mine run/samples/judging/pnet/train with  seed 0",
+        "train run/judging/pnet/pnet.npz",
+        "mine run/samples/pnet/train with  seed 0 judged by run/judging/pnet/pnet.npz",
+        "train run/pnet/pnet.npz",
+        "mine run/samples/rnet/train with run/pnet/pnet.npz seed 0",
+    ]
+    assert not any("judged" in line for line in told[3:])
 
 
 def test_runs_share_the_samples_that_are_made_of_the_same(tmp_path, told):
