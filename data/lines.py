@@ -5,7 +5,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-from data.archives import ArchiveError, shown
+from data.archives import ArchiveError, PictureArchive, shown
 
 FARTHEST = 100_000
 """Largest number of pixels in a label, either way: no JPEG has sides of more than 65,535."""
@@ -27,6 +27,18 @@ def decode_text(content: bytes, name: str) -> str:
 def read_text(path: str | os.PathLike[str]) -> str:
     """The text of an annotation file; see `decode_text`."""
     return decode_text(pathlib.Path(path).read_bytes(), str(path))
+
+
+def read_member(path: pathlib.Path, member: str, *, named_by: str) -> tuple[str, str]:
+    """The text of an archive's member, and what to call it in errors.
+
+    Raises:
+        ArchiveError: as `PictureArchive.read` and `decode_text` do.
+    """
+    archive, name = PictureArchive(path), f"{path}: {member}"
+    content = archive.read(member, named_by=named_by)
+    archive.close()
+    return decode_text(content, name), name
 
 
 class Lines:

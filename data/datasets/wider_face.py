@@ -18,7 +18,7 @@ from data.archives import ArchiveError, PictureArchive, check_name, require, sho
 from data.checks import INSIDE, Named, share_inside
 from data.datasets.builder import ArchiveBuilder
 from data.datasets.wider_points import points_of, read_points
-from data.lines import Lines, decode_text
+from data.lines import Lines, read_member
 
 ATTRIBUTES = ("blur", "expression", "illumination", "invalid", "occlusion", "pose")
 """In the order of the annotation's columns, after x, y, width and height."""
@@ -114,12 +114,9 @@ def read_annotations(folder: pathlib.Path, split: str) -> list[Annotation]:
     path = folder / SPLIT_ARCHIVE
     file = "test_filelist" if split == "test" else f"{split}_bbx_gt"
     member = f"wider_face_split/wider_face_{file}.txt"
-    archive = PictureArchive(path)
-    content = archive.read(member, named_by="WIDER FACE's layout")
-    archive.close()
-    name = f"{path}: {member}"
+    text, name = read_member(path, member, named_by="WIDER FACE's layout")
     parse = parse_names if split == "test" else parse_annotations
-    return parse(name, decode_text(content, name))
+    return parse(name, text)
 
 
 class WiderFaceArchives(ArchiveBuilder):

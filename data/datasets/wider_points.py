@@ -8,9 +8,8 @@ import pathlib
 
 import numpy as np
 
-from data.archives import PictureArchive
 from data.datasets.retinaface import PointsAnnotation, parse_points
-from data.lines import decode_text
+from data.lines import read_member
 
 DOWNLOADS = ("retinaface_gt_v1.1.zip", "retinaface_gt.zip", "retinaface_gt_v1.1", "retinaface_gt")
 
@@ -25,11 +24,8 @@ def read_points(folder: pathlib.Path) -> dict[str, PointsAnnotation]:
     """
     for path in (folder / name for name in DOWNLOADS):
         if path.exists():
-            archive = PictureArchive(path)
-            content = archive.read(LABELS, named_by="RetinaFace's layout")
-            archive.close()
-            name = f"{path}: {LABELS}"
-            return {one.name: one for one in parse_points(name, decode_text(content, name))}
+            text, name = read_member(path, LABELS, named_by="RetinaFace's layout")
+            return {one.name: one for one in parse_points(name, text)}
     return {}
 
 

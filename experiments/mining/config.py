@@ -36,7 +36,7 @@ class MineConfig:
             window of one is chosen more often; 0 counts all alike. Most faces of a picture are its
             small ones, so without it the networks see few large ones.
         pool: how many times `negatives` a judge chooses from; a judge is the network itself,
-            from an earlier round.
+            from an earlier round, or a P-Net trained for it.
         hard: share of the negatives that are those the judge scores highest; the rest are random.
         trim: score above which the judge's negatives are left out, as likely faces without a label.
         limit: pictures of each data set to use; 0 for all.
