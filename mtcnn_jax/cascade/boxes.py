@@ -69,6 +69,16 @@ def to_square(boxes: jax.Array) -> jax.Array:
     return jnp.concatenate([centres - half, centres + half], axis=-1)
 
 
+def best_square_iou(boxes: jax.Array) -> jax.Array:
+    """The greatest IoU [...] that any square has with each of `boxes` [..., 4].
+
+    That of the square about its centre whose side is the root of its area: 1 / (2 sqrt(a) - 1)
+    for sides in the ratio a of 1 or more.
+    """
+    sides = boxes[..., 2:] - boxes[..., :2]
+    return 1 / (2 * jnp.sqrt(jnp.max(sides, axis=-1) / jnp.min(sides, axis=-1)) - 1)
+
+
 def _sides(windows: jax.Array) -> jax.Array:
     """Width, height, width, height of `windows` [..., 4]."""
     sides = windows[..., 2:] - windows[..., :2]

@@ -34,6 +34,9 @@ class Recipe:
         clip_norm: greatest norm of a gradient; 0 is without limit.
         ohem_ratio: share of the hardest classification losses that count; 1 is all.
         face_iou: parts with a higher IoU count as faces too; those of the paper never do.
+        square_share: parts count as faces, too, whose IoU is above this share of the greatest that
+            a square can have with the face's box; 1 is without. No square has an IoU above 0.65
+            with a box more than 1.61 times as high as wide.
         box_loss: "l2" (paper), "l1", "smooth_l1" or "wing".
         landmark_loss: the same for landmarks.
         landmark_weight: factor on the weight that the paper gives to landmarks; 0 learns none of
@@ -55,6 +58,7 @@ class Recipe:
     clip_norm: float = 1.0
     ohem_ratio: float = 0.7
     face_iou: float = POSITIVE_ABOVE
+    square_share: float = 1.0
     box_loss: str = "l2"
     landmark_loss: str = "l2"
     landmark_weight: float = 1.0
@@ -91,6 +95,7 @@ class Recipe:
                 PART_FROM <= self.face_iou <= POSITIVE_ABOVE,
                 f"{PART_FROM} to {POSITIVE_ABOVE}",
             ),
+            "square_share": (0 < self.square_share <= 1, "above 0, at most 1"),
             "landmark_weight": (0 <= self.landmark_weight < math.inf, "0 or more"),
             "dropout": (0 <= self.dropout < 1, "0 or more, below 1"),
             "ema_decay": (0 <= self.ema_decay < 1, "0 or more, below 1"),

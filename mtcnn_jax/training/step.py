@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from mtcnn_jax.cascade.boxes import iou
+from mtcnn_jax.cascade.boxes import best_square_iou, iou
 from mtcnn_jax.networks.layers import INPUT_SIZE, normalize
 from mtcnn_jax.networks.reference import NETWORKS
 from mtcnn_jax.training import losses
@@ -179,7 +179,10 @@ def objective(
     weights = losses.TASK_WEIGHTS[recipe.stage]
     window = jnp.array([[0.0, 0.0, 1.0, 1.0]], jnp.float32)
     is_face = kinds == POSITIVE
-    is_face |= (kinds == PART) & (iou(boxes, window)[:, 0] > recipe.face_iou)
+    least = recipe.face_iou
+    if recipe.square_share < 1:
+        least = jnp.minimum(least, recipe.square_share * best_square_iou(boxes))
+    is_face |= (kinds == PART) & (iou(boxes, window)[:, 0] > least)
     valid = losses.classified(kinds) | is_face
     each = jax.vmap(losses.cross_entropy)(logits, is_face.astype(jnp.int32))
     kept = losses.hard_example_mask(each, valid, recipe.ohem_ratio)

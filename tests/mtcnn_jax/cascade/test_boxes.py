@@ -52,6 +52,19 @@ def test_iou_rejects_an_unknown_mode():
         boxes.iou(np.zeros((1, 4)), np.zeros((1, 4)), mode="max")
 
 
+def test_no_square_overlaps_a_box_more_than_the_best_one():
+    found = random_boxes(np.random.default_rng(4), 12)
+    for box, best in zip(found, boxes.best_square_iou(found), strict=True):
+        width, height = box[2:] - box[:2]
+        tried = []
+        for side in np.linspace(min(width, height), max(width, height), 201):
+            for shift in np.linspace(-0.3, 0.3, 7):
+                middle = (box[:2] + box[2:]) / 2 + shift * side
+                tried.append(overlap([*middle - side / 2, *middle + side / 2], box))
+        assert max(tried) == pytest.approx(float(best), abs=1e-4)
+    assert float(boxes.best_square_iou(np.array([3.0, 2, 5, 4]))) == 1
+
+
 def test_to_square_keeps_the_centre_and_the_longer_side():
     found = boxes.to_square(np.array([[0, 10, 4, 20], [2, 2, 6, 4]], np.float32))
     np.testing.assert_allclose(found, [[-3, 10, 7, 20], [2, 1, 6, 5]])
