@@ -59,9 +59,9 @@ def proposals(stage: str, params, images: list[np.ndarray], config: MineConfig) 
             retries=0,
         )
         with overflow_is_meant():
-            found.append(stages_by_bucket(params, images, looking, until=before))
-    looks = zip(*found, strict=True)
-    return [np.concatenate([stages[before][:, :4] for stages in look]) for look in looks]
+            stages = stages_by_bucket(params, images, looking, until=before)
+        found.append([windows[before][:, :4] for windows in stages])
+    return [np.concatenate(windows) for windows in zip(*found, strict=True)]
 
 
 def mine_shard(

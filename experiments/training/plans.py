@@ -35,15 +35,15 @@ def plan_proposing(recipe: CascadeConfig, workdir: str, samples: str = "") -> li
     if recipe.proposing is None:
         return []
     pnet, rnet = (
-        run.placed(f"{workdir}/proposing", samples or run.samples or f"{workdir}/samples")
-        for run in (recipe.proposing.pnet, recipe.proposing.rnet)
+        run.placed(workdir, samples) for run in (recipe.proposing.pnet, recipe.proposing.rnet)
     )
-    return [pnet, rnet.placed(rnet.workdir, f"{rnet.samples}/proposing")]
+    place = f"{workdir}/proposing"
+    return [pnet.placed(place, pnet.samples), rnet.placed(place, f"{rnet.samples}/proposing")]
 
 
 def plan_judging(recipe: CascadeConfig, workdir: str, samples: str = "") -> list[TrainConfig]:
     """The run of the P-Net that judges the negatives of the cascade's."""
     if recipe.judging is None:
         return []
-    within = samples or recipe.judging.samples or f"{workdir}/samples"
-    return [recipe.judging.placed(f"{workdir}/judging", f"{within}/judging")]
+    run = recipe.judging.placed(workdir, samples)
+    return [run.placed(f"{workdir}/judging", f"{run.samples}/judging")]
