@@ -4,6 +4,7 @@ In reading order:
 
 config: what to make samples of, and how many.
 windows: which windows of a picture make samples.
+textures: drawn noise and stripes, pictures without a face.
 before: the stages before one, which propose its windows.
 shards: a stage's samples, made and saved a shard of pictures at a time.
 origin: what samples were made of, so that others are refused.

@@ -40,6 +40,7 @@ class MineConfig:
         hard: share of the negatives that are those the judge scores highest; the rest are random.
         trim: score above which the judge's negatives are left out, as likely faces without a label.
         limit: pictures of each data set to use; 0 for all.
+        textures: drawn pictures of noise and stripes among those that O-Net is trained on.
         random_windows: whether R-Net's and O-Net's windows are random ones and squares about the
             faces, as P-Net's are, and not what the stages before leave.
     """
@@ -63,12 +64,16 @@ class MineConfig:
     hard: float = 0.5
     trim: float = 0.95
     limit: int = 0
+    textures: int = 0
     random_windows: bool = False
 
     def __post_init__(self):
-        counts = ("seed", "negatives", "positives", "jittered", "landmark_windows", "limit")
+        counts = ("seed", "negatives", "positives", "jittered", "landmark_windows")
         ranges = {
-            **{name: (0 <= getattr(self, name), "0 or more") for name in counts},
+            **{
+                name: (0 <= getattr(self, name), "0 or more")
+                for name in (*counts, "limit", "textures")
+            },
             "proposed": (self.proposed >= 1, "1 or more"),
             "looks": (self.looks >= 1, "1 or more"),
             "pool": (self.pool >= 1, "1 or more"),

@@ -104,6 +104,8 @@ def settings_that_count(origin: Mapping[str, Any]) -> dict[str, Any]:
     idle = {"data_dir"}
     if origin["judge"] is None:
         idle |= {"pool", "hard", "trim"}
+    if origin["stage"] != "onet":
+        idle |= {"textures"}
     if origin["stage"] == "pnet":
         idle |= {"thresholds", "proposed", "random_windows"}
     return {name: value for name, value in origin.items() if name not in idle}

@@ -31,6 +31,7 @@ from experiments.mining.buckets import overflow_is_meant, stages_by_bucket
 from experiments.mining.config import MineConfig
 from experiments.mining.origin import check_samples_are_of, origin_of_samples, read_origin
 from experiments.mining.processes import call_in_processes
+from experiments.mining.textures import Textures
 from experiments.mining.windows import picture_windows
 from mtcnn_jax import DetectConfig
 from mtcnn_jax.networks.layers import INPUT_SIZE
@@ -154,13 +155,25 @@ class Shard:
         spare_mappings()
 
 
-_opened = functools.lru_cache(maxsize=2)(records.read_pictures)
+def open_pictures(
+    config: MineConfig, stage: str, split: str
+) -> dict[str, Sequence[records.Picture]]:
+    """The pictures that samples are made of, by the names of their sets."""
+    opened = {
+        dataset: records.read_pictures(dataset, split=split, data_dir=config.data_dir)
+        for dataset in filter(None, (config.wider, config.celeb))
+    }
+    if config.textures and (stage, split) == ("onet", "train"):
+        opened["textures"] = Textures(config.textures, seed=config.seed)
+    return opened
+
+
+_opened = functools.lru_cache(maxsize=2)(open_pictures)
 
 
 def _mine_alone(shard: Shard, stage: str, config: MineConfig, origin: dict) -> None:
     """`Shard.mine` in a process of its own."""
-    pictures = _opened(shard.dataset, split=shard.split, data_dir=config.data_dir)
-    shard.mine(stage, config, origin, pictures)
+    shard.mine(stage, config, origin, _opened(config, stage, shard.split)[shard.dataset])
 
 
 def mine_stage(
@@ -190,10 +203,8 @@ def mine_stage(
     """
     output = pathlib.Path(output)
     folder = output.with_name(output.name + ".shards")
-    first, shards, opened = 0, [], {}
-    for dataset in filter(None, (config.wider, config.celeb)):
-        pictures = records.read_pictures(dataset, split=split, data_dir=config.data_dir)
-        opened[dataset] = pictures
+    first, shards, opened = 0, [], open_pictures(config, stage, split)
+    for dataset, pictures in opened.items():
         count = min(len(pictures), config.limit or len(pictures))
         for start in range(0, count, SHARD):
             members = range(start, min(start + SHARD, count))
