@@ -25,7 +25,8 @@ class DetectConfig:
         thresholds: scores in [0, 1) that a window must exceed after P-Net, R-Net and O-Net.
         scale_factor: ratio of one pyramid level to the one before, within (0, 1).
         nms_thresholds: overlaps within (0, 1] above which the lower score goes: within a pyramid
-            level, over all levels, after R-Net, and after O-Net (there over the smaller box).
+            level, over all levels, after R-Net (0.7 in the paper's code), and after O-Net (there
+            over the smaller box).
         voting: IoU within (0, 1] above which a window of O-Net has a say in a face's box and
             points (`voting`); 1 for the best window alone, as in the paper.
         second_look: whether O-Net looks once more at each face, and at its mirror image, for better
@@ -53,7 +54,7 @@ class DetectConfig:
     min_face_size: float = 20
     thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
     scale_factor: float = 0.709
-    nms_thresholds: tuple[float, float, float, float] = (0.5, 0.7, 0.7, 0.7)
+    nms_thresholds: tuple[float, float, float, float] = (0.5, 0.7, 0.6, 0.7)
     voting: float = 0.7
     second_look: bool = True
     capacities: tuple[int, int, int] = (4096, 1024, 256)

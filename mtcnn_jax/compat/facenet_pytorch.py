@@ -109,6 +109,7 @@ class MTCNN:
             min_face_size=self.min_face_size,
             thresholds=self.thresholds,
             scale_factor=self.factor,
+            nms_thresholds=(0.5, 0.7, 0.7, 0.7),
             second_look=False,
         )
 

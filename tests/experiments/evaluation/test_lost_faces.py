@@ -28,7 +28,7 @@ def windows(pnet, rnet, onet):
     ],
 )
 def test_reasons(monkeypatch, left, loose, expected):
-    off = {(1, 1, 0.7, 0.7): "pnet", (0.5, 0.7, 1, 0.7): "rnet", (0.5, 0.7, 0.7, 1): "onet"}
+    off = {(1, 1, 0.6, 0.7): "pnet", (0.5, 0.7, 1, 0.7): "rnet", (0.5, 0.7, 0.6, 1): "onet"}
 
     def detect_stages(params, images, config, *, until):
         assert images == [b"encoded"]
