@@ -76,7 +76,7 @@ def override(
     Args:
         config: the recipe.
         changed: texts by the fields' names. What each stage has for itself is given once, or once
-            for each of `stages`; networks that propose or judge are changed alike.
+            for each of `stages`; a network that judges is changed alike.
         stages: those that are going to be trained; the runs of the others stay.
 
     Raises:
@@ -87,13 +87,6 @@ def override(
     new: dict[str, Any] = {}
     for stage in stages:
         new[stage] = override_run(config.of(stage), changed, stages)
-    if config.proposing and len(stages) > 1:
-        runs = (config.proposing.pnet, config.proposing.rnet)
-        proposing = {run.recipe.stage: override_run(run, changed, stages) for run in runs}
-        if "windows_per_picture" in changed:
-            windows = parse("windows_per_picture", changed["windows_per_picture"])
-            proposing["windows_per_picture"] = windows
-        new["proposing"] = dataclasses.replace(config.proposing, **proposing)
     if config.judging and len(stages) > 1:
         new["judging"] = override_run(config.judging, changed, stages)
     mining: dict[str, Any] = {}

@@ -27,25 +27,6 @@ def _check_windows(name: str, windows: tuple[float, ...]) -> None:
 
 
 @dataclasses.dataclass(frozen=True)
-class Proposing:
-    """A P-Net and an R-Net of their own that propose windows for O-Net.
-
-    Attributes:
-        pnet: the run of P-Net; its samples are the cascade's.
-        rnet: the run of R-Net.
-        windows_per_picture: as of `CascadeConfig`.
-    """
-
-    pnet: TrainConfig
-    rnet: TrainConfig
-    windows_per_picture: tuple[float, ...] = ()
-
-    def __post_init__(self):
-        _check_stages(self, STAGES[:2])
-        _check_windows("windows_per_picture", self.windows_per_picture)
-
-
-@dataclasses.dataclass(frozen=True)
 class CascadeConfig:
     """A recipe of the whole cascade: the runs of its stages, and their samples.
 
@@ -60,7 +41,6 @@ class CascadeConfig:
         windows_per_picture: what P-Net, R-Net and perhaps O-Net leave of a picture, by their
             biases, before the next stage is mined for; none leaves the biases as trained.
         final_windows: the same for the finished cascade, if it is to leave others.
-        proposing: what proposes windows for O-Net; None for P-Net and R-Net of this cascade.
         judging: the run of a P-Net of its own, which judges the negatives of the cascade's P-Net
             (see `MineConfig`); None for negatives without a judge.
     """
@@ -72,7 +52,6 @@ class CascadeConfig:
     rounds: int = 1
     windows_per_picture: tuple[float, ...] = ()
     final_windows: tuple[float, ...] = ()
-    proposing: Proposing | None = None
     judging: TrainConfig | None = None
 
     def __post_init__(self):
@@ -85,10 +64,6 @@ class CascadeConfig:
             raise ValueError(f"rounds is {self.rounds}; accepted is 1 or more")
         _check_windows("windows_per_picture", self.windows_per_picture)
         _check_windows("final_windows", self.final_windows)
-        if self.proposing and self.rounds > 1:
-            raise ValueError(
-                f"rounds is {self.rounds}; accepted is 1 where other networks propose for O-Net"
-            )
 
     def of(self, stage: str) -> TrainConfig:
         """The run of a stage."""
@@ -112,9 +87,6 @@ class CascadeConfig:
             return dataclasses.replace(run, ratio=tuple(ratio))
 
         stages = {stage: bare(self.of(stage)) for stage in STAGES}
-        if self.proposing:
-            pnet, rnet = bare(self.proposing.pnet), bare(self.proposing.rnet)
-            stages["proposing"] = dataclasses.replace(self.proposing, pnet=pnet, rnet=rnet)
         if self.judging:
             stages["judging"] = bare(self.judging)
         return dataclasses.replace(self, **stages)

@@ -28,7 +28,7 @@ from experiments.training.config import TrainConfig
 from experiments.training.curves import save_curves
 from experiments.training.loop import check_goes_on, fit
 from experiments.training.metrics import replace_text
-from experiments.training.plans import plan_judging, plan_proposing, plan_rounds
+from experiments.training.plans import plan_judging, plan_rounds
 from mtcnn_jax import load_params, save_params
 
 
@@ -118,26 +118,17 @@ class Training:
         self.params: dict[str, Any] = {}
         self._validation, self._images, self._shared = validation, images, shared
 
-    def advance(
-        self,
-        config: TrainConfig,
-        mining: MineConfig,
-        windows: Sequence[float],
-        *,
-        proposing: dict[str, Any] | None = None,
-    ) -> None:
+    def advance(self, config: TrainConfig, mining: MineConfig, windows: Sequence[float]) -> None:
         """Mines for a stage, trains it, and calibrates it where it is to leave so many windows.
 
         Args:
             config: the run of the stage.
             mining: what its samples are made of.
             windows: that P-Net, R-Net and O-Net are to leave, as far as given.
-            proposing: parameters that propose in place of those trained so far.
         """
         stage = config.recipe.stage
         judge = self.params.get(stage)
-        known = proposing or self.params
-        before = {name: known[name] for name in stages_before(stage)}
+        before = {name: self.params[name] for name in stages_before(stage)}
         if self._shared:
             folder = shared_folder(self._shared, mining, stage, before, judge)
             config = dataclasses.replace(config, samples=str(folder))
@@ -193,9 +184,8 @@ def train_all(
     agree(dataclasses.asdict(recipe), "trains")
     recipe = with_landmarks_there_are(recipe)
     plan = plan_rounds(recipe, workdir, samples)
-    proposers = plan_proposing(recipe, workdir, samples)
     judges = plan_judging(recipe, workdir, samples)
-    for config in (*sum(plan, []), *proposers, *judges):
+    for config in (*sum(plan, []), *judges):
         check_goes_on(config)
     mining = {stage: recipe.mining_of(stage) for stage in STAGES}
     data_dir = recipe.mining.data_dir
@@ -204,7 +194,7 @@ def train_all(
             records.read_pictures(dataset, split=split, data_dir=data_dir)
     windows, final = recipe.windows_per_picture, recipe.final_windows
     validation, images = [], []
-    if windows or final or (recipe.proposing and recipe.proposing.windows_per_picture):
+    if windows or final:
         wider = recipe.mining.wider
         validation = records.read_pictures(wider, split="validation", data_dir=data_dir)
         with agreed():
@@ -216,9 +206,6 @@ def train_all(
             folder.mkdir(parents=True, exist_ok=True)
             told = json.dumps(dataclasses.asdict(recipe), indent=2)
             replace_text(folder / "config.json", told + "\n")
-    other = Training(validation, images, shared=shared)
-    for config in proposers:
-        other.advance(config, mining[config.recipe.stage], recipe.proposing.windows_per_picture)
     training, weights = Training(validation, images, shared=shared), folder / "weights.npz"
     for config in judges:
         training.advance(config, mining["pnet"], ())
@@ -226,8 +213,7 @@ def train_all(
         for config in configs:
             stage = config.recipe.stage
             seeded = dataclasses.replace(mining[stage], seed=recipe.mining.seed + number)
-            proposing = other.params if stage == "onet" else None
-            training.advance(config, seeded, windows, proposing=proposing)
+            training.advance(config, seeded, windows)
             _save(weights, training.params)
             logging.info("%s of round %d is done, in %s", stage, number + 1, weights)
     for config in (plan[0][0], *plan[-1][-2:]):

@@ -30,17 +30,6 @@ def plan_rounds(recipe: CascadeConfig, workdir: str, samples: str = "") -> list[
     return plan
 
 
-def plan_proposing(recipe: CascadeConfig, workdir: str, samples: str = "") -> list[TrainConfig]:
-    """The runs of the P-Net and R-Net that propose for O-Net; P-Net's samples are the cascade's."""
-    if recipe.proposing is None:
-        return []
-    pnet, rnet = (
-        run.placed(workdir, samples) for run in (recipe.proposing.pnet, recipe.proposing.rnet)
-    )
-    place = f"{workdir}/proposing"
-    return [pnet.placed(place, pnet.samples), rnet.placed(place, f"{rnet.samples}/proposing")]
-
-
 def plan_judging(recipe: CascadeConfig, workdir: str, samples: str = "") -> list[TrainConfig]:
     """The run of the P-Net that judges the negatives of the cascade's."""
     if recipe.judging is None:

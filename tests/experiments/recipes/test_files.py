@@ -36,18 +36,20 @@ def test_the_papers_recipe_is_what_the_paper_says():
     assert (recipe.rounds, recipe.windows_per_picture, recipe.mining.balance) == (1, (), 0)
 
 
-def test_the_bundled_recipe_is_that_of_the_model_cards_two_commands():
+def test_the_bundled_recipe_is_that_of_the_model_card():
     recipe = read_recipe("bundled", "all")
-    runs = [recipe.pnet, recipe.rnet, recipe.proposing.pnet, recipe.proposing.rnet, recipe.onet]
-    assert [run.recipe.steps for run in runs] == [40_000, 10_000, 25_000, 10_000, 12_000]
-    assert [run.recipe.learning_rate for run in runs] == [0.002, 0.001, 0.01, 0.01, 0.003]
-    assert [run.recipe.optimizer for run in runs] == ["adamw"] * 2 + ["muon"] * 3
-    assert [run.recipe.face_iou for run in runs] == [0.65, 0.65, 0.65, 0.65, 0.5]
-    assert {run.ratio for run in runs} == {(3, 2, 2, 4)}
+    runs = [recipe.judging, recipe.pnet, recipe.rnet, recipe.onet]
+    assert [run.recipe.steps for run in runs] == [6_000, 8_000, 12_000, 10_000]
+    assert [run.recipe.learning_rate for run in runs] == [0.01, 0.01, 0.01, 0.003]
+    assert {run.recipe.optimizer for run in runs} == {"muon"}
+    assert [run.recipe.face_iou for run in runs] == [0.65, 0.65, 0.65, 0.5]
+    assert {run.recipe.square_share for run in runs} == {0.85}
+    assert [run.recipe.ohem_ratio for run in runs] == [0.7, 0.7, 1, 0.7]
+    assert [run.ratio for run in runs] == [(3, 2, 2, 0)] * 3 + [(3, 2, 2, 4)]
     assert {run.recipe.ema_decay for run in runs} == {0.999}
     assert {(run.recipe.box_loss, run.recipe.landmark_loss) for run in runs} == {("l1", "l1")}
-    windows = [recipe.windows_per_picture, recipe.proposing.windows_per_picture]
-    assert [*windows, recipe.final_windows] == [(500, 40), (600, 50), (800, 60, 4.32)]
+    assert (recipe.mining.looks, recipe.mining.textures) == (3, 200)
+    assert [recipe.windows_per_picture, recipe.final_windows] == [(460, 40), (425, 35.5, 4.8)]
 
 
 @pytest.mark.parametrize("name", ["", *NAMES])
@@ -96,7 +98,7 @@ def changed(recipe, path, value):
         ("onet.recipe.augment", [], "it.onet.recipe.augment is no JSON object"),
         ("windows_per_picture", [500], "windows_per_picture is 500; accepted are two or three"),
         ("judging", {}, r"it.judging.(recipe|samples).* is missing"),
-        ("rounds", 2, "rounds is 2; accepted is 1 where other networks propose"),
+        ("rounds", 0, "rounds is 0; accepted is 1 or more"),
     ],
 )
 def test_json_that_is_no_recipe_is_refused_with_the_place(tmp_path, path, value, match):

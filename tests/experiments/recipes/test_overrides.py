@@ -58,13 +58,13 @@ def test_each_field_can_be_changed_and_nothing_else_is(name):
     assert field.help
 
 
-def test_a_value_for_each_stage_and_those_that_propose_changed_alike():
+def test_a_value_for_each_stage_and_the_judge_changed_alike():
     found = override(read_recipe("bundled", "all"), {"steps": "4000,1000,1200"})
-    runs = [found.pnet, found.rnet, found.onet, found.proposing.pnet, found.proposing.rnet]
-    assert [run.recipe.steps for run in runs] == [4000, 1000, 1200, 4000, 1000]
-    assert [run.recipe.warmup_steps for run in runs] == [200] * 5
+    runs = [found.pnet, found.rnet, found.onet, found.judging]
+    assert [run.recipe.steps for run in runs] == [4000, 1000, 1200, 4000]
+    assert [run.recipe.warmup_steps for run in runs] == [200] * 4
     found = override(read_recipe("bundled", "all"), {"windows_per_picture": "300,30"})
-    assert found.proposing.windows_per_picture == found.windows_per_picture == (300, 30)
+    assert found.windows_per_picture == (300, 30)
 
 
 def test_one_stage_is_changed_alone():
@@ -87,8 +87,8 @@ def test_an_optimiser_changed_alone_has_its_own_rate():
     def rate(config, **changed):
         return override(read_recipe(config, "all"), changed).pnet.recipe.learning_rate
 
-    assert rate("bundled", optimizer="muon") == 0.01
-    assert rate("bundled", optimizer="adamw") == 0.002
+    assert rate("own_folder", optimizer="muon") == 0.003  # As it was.
+    assert rate("own_folder", optimizer="adamw") == 0.001
     assert rate("", optimizer="adamw") == 0.001
     assert rate("", optimizer="adamw", learning_rate="0.5") == 0.5
 

@@ -175,53 +175,34 @@ def told(monkeypatch):
     return told
 
 
-def test_the_bundled_recipe_mines_for_o_net_with_networks_of_its_own(tmp_path, monkeypatch, told):
+def test_the_bundled_recipe_judges_p_nets_negatives_and_calibrates_twice(
+    tmp_path, monkeypatch, told
+):
     monkeypatch.chdir(tmp_path)
     recipe = override(read_recipe("bundled", "all"), {"data_dir": "drawn", "steps": "300"})
+    assert recipe.judging.recipe.steps == 300
     weights = pipeline.train_all(recipe, workdir="run")
     assert told == [
-        "mine run/samples/pnet/train with  seed 0",
-        "train run/proposing/pnet/pnet.npz",
-        "calibrate run/proposing/pnet/pnet.npz to 600",
-        "mine run/samples/proposing/rnet/train with run/proposing/pnet/pnet.npz@600 seed 0",
-        "train run/proposing/rnet/rnet.npz",
-        "calibrate run/proposing/rnet/rnet.npz to 50",
-        "mine run/samples/pnet/train with  seed 0",
-        "train run/pnet/pnet.npz",
-        "calibrate run/pnet/pnet.npz to 500",
-        "mine run/samples/rnet/train with run/pnet/pnet.npz@500 seed 0",
-        "train run/rnet/rnet.npz",
-        "calibrate run/rnet/rnet.npz to 40",
-        "mine run/samples/onet/train with run/proposing/pnet/pnet.npz@600 "
-        "run/proposing/rnet/rnet.npz@50 seed 0",
-        "train run/onet/onet.npz",
-        "calibrate run/pnet/pnet.npz@500 to 800",
-        "calibrate run/rnet/rnet.npz@40 to 60",
-        "calibrate run/onet/onet.npz to 4.32",
-    ]
-    assert weights == pathlib.Path("run/weights.npz")
-    assert pipeline.load_params(weights, stages=()) == {
-        "pnet": "run/pnet/pnet.npz@500@800",
-        "rnet": "run/rnet/rnet.npz@40@60",
-        "onet": "run/onet/onet.npz@4.32",
-    }
-
-
-def test_a_p_net_of_its_own_judges_the_negatives_of_the_cascades(tmp_path, monkeypatch, told):
-    monkeypatch.chdir(tmp_path)
-    recipe = read_recipe("quick", "all")
-    recipe = dataclasses.replace(recipe, judging=recipe.pnet, windows_per_picture=())
-    recipe = override(recipe, {"data_dir": "drawn", "steps": "300"})
-    assert recipe.judging.recipe.steps == 300
-    pipeline.train_all(recipe, workdir="run")
-    assert told[:5] == [
         "mine run/samples/judging/pnet/train with  seed 0",
         "train run/judging/pnet/pnet.npz",
         "mine run/samples/pnet/train with  seed 0 judged by run/judging/pnet/pnet.npz",
         "train run/pnet/pnet.npz",
-        "mine run/samples/rnet/train with run/pnet/pnet.npz seed 0",
+        "calibrate run/pnet/pnet.npz to 460",
+        "mine run/samples/rnet/train with run/pnet/pnet.npz@460 seed 0",
+        "train run/rnet/rnet.npz",
+        "calibrate run/rnet/rnet.npz to 40",
+        "mine run/samples/onet/train with run/pnet/pnet.npz@460 run/rnet/rnet.npz@40 seed 0",
+        "train run/onet/onet.npz",
+        "calibrate run/pnet/pnet.npz@460 to 425",
+        "calibrate run/rnet/rnet.npz@40 to 35.5",
+        "calibrate run/onet/onet.npz to 4.8",
     ]
-    assert not any("judged" in line for line in told[3:])
+    assert weights == pathlib.Path("run/weights.npz")
+    assert pipeline.load_params(weights, stages=()) == {
+        "pnet": "run/pnet/pnet.npz@460@425",
+        "rnet": "run/rnet/rnet.npz@40@35.5",
+        "onet": "run/onet/onet.npz@4.8",
+    }
 
 
 def test_runs_share_the_samples_that_are_made_of_the_same(tmp_path, told):
