@@ -10,8 +10,8 @@ the check of the labels that comes first.
 Fewer steps than from scratch, at a third of the rates.
 
 Time: five minutes of two cores for 400 pictures, if nothing else runs on them. Numbers to expect:
-AP from 0.000 to 0.738 on pictures that the bundled weights find nothing on, and most of what they
-knew of other pictures forgotten (docs/experiments/2026-11-27-fine-tuning-on-masked-faces.md).
+AP from 0.000 to 0.738 on pictures that the first bundled weights found nothing on, and most of what
+they knew of other pictures forgotten (docs/experiments/2026-11-27-fine-tuning-on-masked-faces.md).
 """
 
 import dataclasses
