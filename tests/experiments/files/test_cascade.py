@@ -84,8 +84,11 @@ def test_two_photos_have_the_faces_that_detect_finds(tmp_path, astronaut, street
         for name in ("boxes", "landmarks"):
             own = getattr(wanted, name)[: len(faces)]
             np.testing.assert_allclose(found[name], own, atol=1e-3)
-            # `detect` is another program: a window just at a threshold votes in one of them.
-            np.testing.assert_allclose(found[name], getattr(faces, name), atol=0.2)
+            # `detect` is another program: a window just at a threshold votes in one of them, and
+            # faces of scores that differ in the sixth digit may change places.
+            one, other = np.array(found[name]), getattr(faces, name)
+            rows = [np.argsort(np.array(boxes)[:, 0]) for boxes in (found["boxes"], faces.boxes)]
+            np.testing.assert_allclose(one[rows[0]], other[rows[1]], atol=0.2)
 
 
 def test_the_description_is_what_the_program_gives():
