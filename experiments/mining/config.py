@@ -68,12 +68,12 @@ class MineConfig:
     random_windows: bool = False
 
     def __post_init__(self):
-        counts = ("seed", "negatives", "positives", "jittered", "landmark_windows")
+        counts = (
+            *("seed", "negatives", "positives", "jittered", "landmark_windows"),
+            *("limit", "textures"),
+        )
         ranges = {
-            **{
-                name: (0 <= getattr(self, name), "0 or more")
-                for name in (*counts, "limit", "textures")
-            },
+            **{name: (0 <= getattr(self, name), "0 or more") for name in counts},
             "proposed": (self.proposed >= 1, "1 or more"),
             "looks": (self.looks >= 1, "1 or more"),
             "pool": (self.pool >= 1, "1 or more"),

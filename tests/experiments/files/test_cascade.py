@@ -81,6 +81,7 @@ def test_two_photos_have_the_faces_that_detect_finds(tmp_path, astronaut, street
         wanted = look(params, canvas, np.array(photo.shape[:2]), config)
         faces = mj.detect(params, photo)
         assert len(faces) == len(found["scores"]) == wanted.valid.sum() >= count
+        np.testing.assert_allclose(found["scores"], faces.scores, atol=1e-4)  # Best first.
         for name in ("boxes", "landmarks"):
             own = getattr(wanted, name)[: len(faces)]
             np.testing.assert_allclose(found[name], own, atol=1e-3)
