@@ -217,3 +217,8 @@ def test_a_photo_has_the_face_that_the_package_finds(params, astronaut):
     assert probs[0] == pytest.approx(0.99999, abs=0.001)
     wanted = [[205.01, 101.73], [246.76, 103.71], [224.67, 128.96], [201.72, 139.25]]
     np.testing.assert_allclose(points[0, :4].astype(float), wanted, atol=0.04 * 87)
+
+
+def test_windows_are_suppressed_as_in_the_package_whatever_the_default_here(found):
+    MTCNN().detect(picture(1))
+    assert [config.nms_thresholds for config in found] == [(0.5, 0.7, 0.7, 0.7)]
