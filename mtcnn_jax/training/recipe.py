@@ -37,6 +37,9 @@ class Recipe:
         square_share: parts count as faces, too, whose IoU is above this share of the greatest that
             a square can have with the face's box; 1 is without. No square has an IoU above 0.65
             with a box more than 1.61 times as high as wide.
+        graded_from: parts with an IoU above this count as faces in part, by a share that rises from
+            0 here to 1 where they count whole; 1 is without. Of a box that no square fits, both
+            ends are lower alike.
         box_loss: "l2" (paper), "l1", "smooth_l1" or "wing".
         landmark_loss: the same for landmarks.
         landmark_weight: factor on the weight that the paper gives to landmarks; 0 learns none of
@@ -59,6 +62,7 @@ class Recipe:
     ohem_ratio: float = 0.7
     face_iou: float = POSITIVE_ABOVE
     square_share: float = 1.0
+    graded_from: float = 1.0
     box_loss: str = "l2"
     landmark_loss: str = "l2"
     landmark_weight: float = 1.0
@@ -96,6 +100,10 @@ class Recipe:
                 f"{PART_FROM} to {POSITIVE_ABOVE}",
             ),
             "square_share": (0 < self.square_share <= 1, "above 0, at most 1"),
+            "graded_from": (
+                0 <= self.graded_from < self.face_iou or self.graded_from == 1,
+                f"0 or more and less than face_iou, {self.face_iou}; or 1, which is without",
+            ),
             "landmark_weight": (0 <= self.landmark_weight < math.inf, "0 or more"),
             "dropout": (0 <= self.dropout < 1, "0 or more, below 1"),
             "ema_decay": (0 <= self.ema_decay < 1, "0 or more, below 1"),

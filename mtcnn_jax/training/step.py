@@ -182,9 +182,18 @@ def objective(
     least = recipe.face_iou
     if recipe.square_share < 1:
         least = jnp.minimum(least, recipe.square_share * best_square_iou(boxes))
-    is_face |= (kinds == PART) & (iou(boxes, window)[:, 0] > least)
-    valid = losses.classified(kinds) | is_face
-    each = jax.vmap(losses.cross_entropy)(logits, is_face.astype(jnp.int32))
+    overlap = iou(boxes, window)[:, 0]
+    is_face |= (kinds == PART) & (overlap > least)
+    valid = sure = losses.classified(kinds) | is_face
+    entropy = jax.vmap(losses.cross_entropy)
+    each = entropy(logits, is_face.astype(jnp.int32))
+    if recipe.graded_from < 1:
+        graded = (kinds == PART) & ~is_face
+        lowest = recipe.graded_from / recipe.face_iou * least
+        share = jnp.where(graded, jnp.clip((overlap - lowest) / (least - lowest), 0, 1), 0)
+        as_face = entropy(logits, jnp.ones(kinds.shape, jnp.int32))
+        each = each + share * (as_face - each)
+        valid = sure | graded
     kept = losses.hard_example_mask(each, valid, recipe.ohem_ratio)
     metrics = {"classification": losses.masked_mean(each, valid)}
     total = weights[0] * losses.masked_mean(each, kept)
@@ -205,7 +214,7 @@ def objective(
         total += recipe.landmark_weight * weights[2] * metrics["landmarks"]
 
     said_face = logits[:, 1] > logits[:, 0]
-    metrics["accuracy"] = losses.masked_mean(said_face == is_face, valid)
+    metrics["accuracy"] = losses.masked_mean(said_face == is_face, sure)
     metrics["recall"] = losses.masked_mean(said_face, is_face)
     return total, {"loss": total, **metrics}
 

@@ -83,6 +83,7 @@ def test_what_a_run_leaves_trains_the_same_again(tmp_path, monkeypatch):
         ({"weight_decay": -1.0}, "weight_decay is -1.0; accepted is a number of 0 or more"),
         ({"clip_norm": -1.0}, "clip_norm is -1.0; accepted is a number of 0 or more"),
         ({"face_iou": ["0.7"]}, "face_iou is 0.7; accepted is 0.4 to 0.65"),
+        ({"graded_from": ["0.65"]}, "graded_from is 0.65; accepted is 0 or more and less than"),
         ({"ohem_ratio": 0.0}, "ohem_ratio is 0.0; accepted is above 0, at most 1"),
         ({"box_loss": "huber"}, "box_loss is 'huber'; accepted are l2, l1, smooth_l1, wing"),
         ({"landmark_loss": "huber"}, "landmark_loss is 'huber'; accepted are l2"),

@@ -134,6 +134,36 @@ class TestObjective:
             mean = each[wanted].mean()
             assert float(metrics["classification"]) == pytest.approx(mean, rel=1e-5)
 
+    def test_parts_count_as_faces_by_their_overlap_where_told(self):
+        kinds = np.array([NEGATIVE, PART, PART, PART, PART], np.int8)
+        # Squares of an IoU of 0.7, 0.6 and 0.45, and a box twice as high as wide, of 0.4 / 1.1.
+        squares = [[0, 0, share**0.5, share**0.5] for share in (0.7, 0.6, 0.45)]
+        boxes = np.array([[np.nan] * 4, *squares, [-0.1, 0, 0.4, 1]], np.float32)
+        logits = np.array([[1, 0], [0, 1], [0, 2], [3, 0], [0, 2]], np.float32)
+        heads = (logits, np.zeros((5, 4), np.float32), None)
+        arguments = (heads, kinds, boxes, np.zeros((5, 5, 2), np.float32))
+        as_face, as_none = (
+            np.log1p(np.exp([1.0, -1, -2, 3, -2])),
+            np.log1p(np.exp([-1.0, 1, 2, -3, 2])),
+        )
+        whole = 0.85 / (2 * 2**0.5 - 1)
+        lowest = whole * 0.4 / 0.65
+        last = (0.4 / 1.1 - lowest) / (whole - lowest)
+        for square_share, narrow in ((1, 0), (0.85, last)):
+            recipe = Recipe(
+                "rnet", 1000, graded_from=0.4, square_share=square_share, ohem_ratio=1.0
+            )
+            shares = np.array([0, 1, 0.8, 0.2, narrow])
+            wanted = shares * as_face + (1 - shares) * as_none
+            _, metrics = training.objective(recipe, *arguments)
+            assert float(metrics["classification"]) == pytest.approx(wanted.mean(), rel=1e-5)
+            assert float(metrics["accuracy"]) == float(metrics["recall"]) == 1
+        gradient = jax.grad(
+            lambda logits: training.objective(recipe, (logits, *heads[1:]), *arguments[1:])[0]
+        )(jnp.array(logits))
+        scores = 1 / (1 + np.exp(-np.diff(logits)[:, 0]))
+        np.testing.assert_allclose(gradient[:, 1], (scores - shares) / 5, rtol=1e-4)
+
     def test_the_distances_are_those_of_the_recipe(self):
         heads, kinds, boxes, landmarks = heads_and_targets()
         recipe = Recipe("onet", 1000, box_loss="l1", landmark_loss="l1")
