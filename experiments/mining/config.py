@@ -38,7 +38,6 @@ class MineConfig:
         pool: how many times `negatives` a judge chooses from; a judge is the network itself,
             from an earlier round, or a P-Net trained for it.
         hard: share of the negatives that are those the judge scores highest; the rest are random.
-            With 0 here and 1 in `trim` no judge is asked.
         trim: score above which the judge's negatives are left out, as likely faces without a label.
         limit: pictures of each data set to use; 0 for all.
         textures: drawn pictures of noise and stripes among those that O-Net is trained on.
@@ -67,11 +66,6 @@ class MineConfig:
     limit: int = 0
     textures: int = 0
     random_windows: bool = False
-
-    @property
-    def judged(self) -> bool:
-        """Whether a judge has any say in the negatives."""
-        return self.hard > 0 or self.trim < 1
 
     def __post_init__(self):
         counts = (

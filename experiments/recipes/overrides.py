@@ -76,7 +76,7 @@ def override(
     Args:
         config: the recipe.
         changed: texts by the fields' names. What each stage has for itself is given once, or once
-            for each of `stages`; a network that judges and later rounds are changed alike.
+            for each of `stages`; a network that judges is changed alike.
         stages: those that are going to be trained; the runs of the others stay.
 
     Raises:
@@ -100,9 +100,4 @@ def override(
             new[name] = parse(name, text)
     with _named("mine_"):
         new["mining"] = dataclasses.replace(config.mining, **mining)
-    if config.later and len(stages) > 1:
-        later: dict[str, Any] = {"mining": dataclasses.replace(config.later.mining, **mining)}
-        for stage in ("rnet", "onet"):
-            later[stage] = override_run(getattr(config.later, stage), changed, stages)
-        new["later"] = dataclasses.replace(config.later, **later)
     return dataclasses.replace(config, **new)

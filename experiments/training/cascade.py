@@ -1,7 +1,6 @@
 """A recipe of the whole cascade, checked: what each stage is trained with, and on which samples."""
 
 import dataclasses
-from typing import Any
 
 from absl import logging
 
@@ -28,24 +27,6 @@ def _check_windows(name: str, windows: tuple[float, ...]) -> None:
 
 
 @dataclasses.dataclass(frozen=True)
-class LaterRounds:
-    """What the rounds after the first are trained with, which go on from its weights.
-
-    Attributes:
-        rnet: the run of R-Net, of as many steps as it says.
-        onet: the run of O-Net, alike.
-        mining: what their samples are made of.
-    """
-
-    rnet: TrainConfig
-    onet: TrainConfig
-    mining: MineConfig
-
-    def __post_init__(self):
-        _check_stages(self, ("rnet", "onet"))
-
-
-@dataclasses.dataclass(frozen=True)
 class CascadeConfig:
     """A recipe of the whole cascade: the runs of its stages, and their samples.
 
@@ -57,8 +38,6 @@ class CascadeConfig:
         onet: the run of O-Net.
         mining: what the samples are made of. Round n adds n - 1 to its seed.
         rounds: how often R-Net and O-Net are mined for.
-        later: what rounds after the first are trained with; None is what the first is, for half as
-            many steps.
         windows_per_picture: what P-Net, R-Net and perhaps O-Net leave of a picture, by their
             biases, before the next stage is mined for; none leaves the biases as trained.
         final_windows: the same for the finished cascade, if it is to leave others.
@@ -74,7 +53,6 @@ class CascadeConfig:
     windows_per_picture: tuple[float, ...] = ()
     final_windows: tuple[float, ...] = ()
     judging: TrainConfig | None = None
-    later: LaterRounds | None = None
 
     def __post_init__(self):
         _check_stages(self, STAGES)
@@ -88,19 +66,17 @@ class CascadeConfig:
         _check_windows("final_windows", self.final_windows)
 
     def of(self, stage: str) -> TrainConfig:
-        """The run of a stage, in the first round."""
+        """The run of a stage."""
         return {"pnet": self.pnet, "rnet": self.rnet, "onet": self.onet}[stage]
 
-    def mining_of(self, stage: str, *, number: int = 1) -> MineConfig:
-        """What a stage's samples of a round are made of: no landmarks where none are asked for."""
-        later = self.later if number > 1 else None
-        mining = later.mining if later else self.mining
-        run = getattr(later, stage) if later else self.of(stage)
-        mining = dataclasses.replace(mining, seed=mining.seed + number - 1)
-        if run.ratio[LANDMARK] or mining.celeb not in LANDMARK_SETS:
-            return mining
-        logging.info("%s is left out for %s: the ratio asks for no landmarks", mining.celeb, stage)
-        return dataclasses.replace(mining, celeb="")
+    def mining_of(self, stage: str) -> MineConfig:
+        """What a stage's samples are made of: no landmarks where its batches ask for none."""
+        if self.of(stage).ratio[LANDMARK] or self.mining.celeb not in LANDMARK_SETS:
+            return self.mining
+        logging.info(
+            "%s is left out for %s: the ratio asks for no landmarks", self.mining.celeb, stage
+        )
+        return dataclasses.replace(self.mining, celeb="")
 
     def without_landmarks(self) -> "CascadeConfig":
         """The same recipe with no landmark samples in any batch."""
@@ -110,10 +86,7 @@ class CascadeConfig:
             ratio[LANDMARK] = 0.0
             return dataclasses.replace(run, ratio=tuple(ratio))
 
-        stages: dict[str, Any] = {stage: bare(self.of(stage)) for stage in STAGES}
+        stages = {stage: bare(self.of(stage)) for stage in STAGES}
         if self.judging:
             stages["judging"] = bare(self.judging)
-        if self.later:
-            runs = {stage: bare(getattr(self.later, stage)) for stage in ("rnet", "onet")}
-            stages["later"] = dataclasses.replace(self.later, **runs)
         return dataclasses.replace(self, **stages)

@@ -127,7 +127,7 @@ class Training:
             windows: that P-Net, R-Net and O-Net are to leave, as far as given.
         """
         stage = config.recipe.stage
-        judge = self.params.get(stage) if mining.judged else None
+        judge = self.params.get(stage)
         before = {name: self.params[name] for name in stages_before(stage)}
         if self._shared:
             folder = shared_folder(self._shared, mining, stage, before, judge)
@@ -187,13 +187,9 @@ def train_all(
     judges = plan_judging(recipe, workdir, samples)
     for config in (*sum(plan, []), *judges):
         check_goes_on(config)
-    mining = [
-        {run.recipe.stage: recipe.mining_of(run.recipe.stage, number=number) for run in runs}
-        for number, runs in enumerate(plan, 1)
-    ]
+    mining = {stage: recipe.mining_of(stage) for stage in STAGES}
     data_dir = recipe.mining.data_dir
-    every = [one for of_round in mining for one in of_round.values()]
-    for dataset in dict.fromkeys(name for one in every for name in (one.wider, one.celeb)):
+    for dataset in dict.fromkeys((recipe.mining.wider, *(one.celeb for one in mining.values()))):
         for split in SPLITS if dataset else ():
             records.read_pictures(dataset, split=split, data_dir=data_dir)
     windows, final = recipe.windows_per_picture, recipe.final_windows
@@ -212,11 +208,12 @@ def train_all(
             replace_text(folder / "config.json", told + "\n")
     training, weights = Training(validation, images, shared=shared), folder / "weights.npz"
     for config in judges:
-        training.advance(config, mining[0]["pnet"], ())
+        training.advance(config, mining["pnet"], ())
     for number, configs in enumerate(plan):
         for config in configs:
             stage = config.recipe.stage
-            training.advance(config, mining[number][stage], windows)
+            seeded = dataclasses.replace(mining[stage], seed=recipe.mining.seed + number)
+            training.advance(config, seeded, windows)
             _save(weights, training.params)
             logging.info("%s of round %d is done, in %s", stage, number + 1, weights)
     for config in (plan[0][0], *plan[-1][-2:]):

@@ -7,8 +7,7 @@ from experiments.training.config import TrainConfig
 from experiments.training.settings import warmup_within
 
 LATER_SHARE = 0.5
-"""Steps of a round after the first, which goes on from its weights, over those of the first, where
-the recipe says nothing of later rounds."""
+"""Steps of a round after the first, which goes on from its weights, over those of the first."""
 
 
 def plan_rounds(recipe: CascadeConfig, workdir: str, samples: str = "") -> list[list[TrainConfig]]:
@@ -18,21 +17,17 @@ def plan_rounds(recipe: CascadeConfig, workdir: str, samples: str = "") -> list[
     for number in range(2, recipe.rounds + 1):
         later = []
         for config, before in zip(first[1:], plan[-1][-2:], strict=True):
-            stage = config.recipe.stage
-            run = getattr(recipe.later, stage) if recipe.later else _shortened(config)
-            run = dataclasses.replace(run, init=str(before.weights))
+            steps = max(1, round(config.recipe.steps * LATER_SHARE))
+            warmup = warmup_within(steps, config.recipe.warmup_steps, config.recipe.stage)
+            run = dataclasses.replace(
+                config,
+                recipe=dataclasses.replace(config.recipe, steps=steps, warmup_steps=warmup),
+                init=str(before.weights),
+            )
             place = f"{config.workdir}/round{number}", f"{config.samples}/round{number}"
             later.append(run.placed(*place))
         plan.append(later)
     return plan
-
-
-def _shortened(config: TrainConfig) -> TrainConfig:
-    """The run of the first round, as those after it are where the recipe says nothing of them."""
-    steps = max(1, round(config.recipe.steps * LATER_SHARE))
-    warmup = warmup_within(steps, config.recipe.warmup_steps, config.recipe.stage)
-    recipe = dataclasses.replace(config.recipe, steps=steps, warmup_steps=warmup)
-    return dataclasses.replace(config, recipe=recipe)
 
 
 def plan_judging(recipe: CascadeConfig, workdir: str, samples: str = "") -> list[TrainConfig]:

@@ -13,7 +13,7 @@ from experiments.recipes.files import read_recipe
 from experiments.recipes.flags import asked_for
 from experiments.recipes.overrides import override
 from experiments.training import pipeline
-from experiments.training.cascade import STAGES, LaterRounds
+from experiments.training.cascade import STAGES
 from mtcnn_jax import load_params, save_params
 from tests.experiments.flag_values import flag_values, run_of
 
@@ -155,7 +155,7 @@ def told(monkeypatch):
         return {stage: f"{params[stage]}@{target:g}"}
 
     def fit(config):
-        told.append(f"train {config.weights}" + (f" from {config.init}" if config.init else ""))
+        told.append(f"train {config.weights}")
         return config.weights
 
     saved = {}
@@ -203,36 +203,6 @@ def test_the_bundled_recipe_judges_p_nets_negatives_and_calibrates_twice(
         "rnet": "run/rnet/rnet.npz@40@35.5",
         "onet": "run/onet/onet.npz@4.8",
     }
-
-
-def test_rounds_that_say_nothing_of_a_judge_ask_the_network_before(tmp_path, told):
-    train_all(flag_values(tmp_path, rounds=2))
-    judged = [line.partition(" judged by ")[2] for line in told if "/round2/" in line]
-    assert [one for one in judged if one] == [f"{tmp_path}/{net}/{net}.npz" for net in STAGES[1:]]
-
-
-def test_later_rounds_are_what_the_recipe_says_of_them(tmp_path):
-    recipe = read_recipe("bundled", "all")
-    short = {stage: recipe.of(stage) for stage in STAGES[1:]}
-    for stage, steps in zip(short, (4_000, 5_000), strict=True):
-        shorter = dataclasses.replace(short[stage].recipe, steps=steps)
-        short[stage] = dataclasses.replace(short[stage], recipe=shorter)
-    recipe = dataclasses.replace(recipe, later=LaterRounds(**short, mining=recipe.mining))
-    changed = {"seed": "5", "mine_negatives": "7", "batch_size": "16,32,64", "rounds": "3"}
-    recipe = override(recipe, changed)
-    plan = pipeline.plan_rounds(recipe, str(tmp_path))
-    found = [[(c.recipe.steps, c.batch_size, c.seed) for c in configs] for configs in plan]
-    later = [(4_000, 32, 5), (5_000, 64, 5)]
-    assert found == [[(8_000, 16, 5), (12_000, 32, 5), (10_000, 64, 5)], later, later]
-    assert plan[2][1].init == str(tmp_path / "round2" / "onet" / "onet.npz")
-    mined = [recipe.mining_of(stage, number=3) for stage in STAGES[1:]]
-    assert [(one.seed, one.negatives, one.celeb) for one in mined] == [
-        (7, 7, ""),
-        (7, 7, "celeb_a_wild"),
-    ]
-    bare = recipe.without_landmarks()
-    assert bare.later.onet.ratio == (3, 2, 2, 0)
-    assert bare.mining_of("onet", number=2).celeb == ""
 
 
 def test_runs_share_the_samples_that_are_made_of_the_same(tmp_path, told):
