@@ -32,7 +32,8 @@ class Recipe:
         weight_decay: on kernels (of hidden layers alone by "muon"); biases and PReLU slopes have
             none.
         clip_norm: greatest norm of a gradient; 0 is without limit.
-        ohem_ratio: share of the hardest classification losses that count; 1 is all.
+        ohem_ratio: share of the hardest classification losses that count; 1 is all. A part of
+            `graded_from` is as hard as its loss is above the least that its label allows.
         face_iou: parts with a higher IoU count as faces too; those of the paper never do.
         square_share: parts count as faces, too, whose IoU is above this share of the greatest that
             a square can have with the face's box; 1 is without. No square has an IoU above 0.65

