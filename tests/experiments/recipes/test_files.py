@@ -49,6 +49,7 @@ def test_the_bundled_recipe_is_that_of_the_model_card():
     assert {run.recipe.ema_decay for run in runs} == {0.999}
     assert {(run.recipe.box_loss, run.recipe.landmark_loss) for run in runs} == {("l1", "l1")}
     assert (recipe.mining.looks, recipe.mining.textures) == (3, 200)
+    assert {run.recipe.graded_from for run in runs} == {1}
     assert [recipe.windows_per_picture, recipe.final_windows] == [(460, 40), (425, 35.5, 4.8)]
 
 

@@ -205,6 +205,12 @@ def test_the_bundled_recipe_judges_p_nets_negatives_and_calibrates_twice(
     }
 
 
+def test_a_later_round_is_judged_by_the_networks_of_the_one_before(tmp_path, told):
+    train_all(flag_values(tmp_path, rounds=2))
+    judged = [line.partition(" judged by ")[2] for line in told if "/round2/" in line]
+    assert [one for one in judged if one] == [f"{tmp_path}/{net}/{net}.npz" for net in STAGES[1:]]
+
+
 def test_runs_share_the_samples_that_are_made_of_the_same(tmp_path, told):
     places = []
     for steps in ("300", "400"):
