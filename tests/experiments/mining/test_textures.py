@@ -25,7 +25,7 @@ def test_each_is_drawn_from_the_seed_and_its_number_alone():
 
 
 def test_they_are_whole_pictures_without_a_face_of_many_grains():
-    grains = []
+    grains, cut_off = [], []
     for one in Textures(30, seed=0):
         pixels = read_pixels(one).astype(float)
         assert pixels.shape == (480, 640, 3)
@@ -33,7 +33,9 @@ def test_they_are_whole_pictures_without_a_face_of_many_grains():
         assert pixels.std() > 4
         grey = pixels.mean(axis=-1)
         grains.append(np.abs(np.diff(grey, axis=1)).mean() / grey.std())
+        cut_off.append(np.isin(pixels, (0, 255)).mean())
     assert min(grains) < 0.1 and max(grains) > 0.5  # From clouds to sand.
+    assert min(cut_off) == 0 and max(cut_off) > 0.1  # From faint to harsh.
 
 
 def test_they_are_among_the_pictures_that_o_net_is_trained_on_alone(monkeypatch):
