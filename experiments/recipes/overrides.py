@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments.mining.config import MineConfig
 from experiments.recipes.fields import FIELDS, check_name, parse, pick
-from experiments.training.cascade import STAGES, CascadeConfig
+from experiments.training.cascade import ASIDE, STAGES, CascadeConfig
 from experiments.training.config import TrainConfig
 from experiments.training.settings import AUGMENTS, default_rate, warmup_within
 from mtcnn_jax.training.augment_config import AugmentConfig
@@ -76,7 +76,7 @@ def override(
     Args:
         config: the recipe.
         changed: texts by the fields' names. What each stage has for itself is given once, or once
-            for each of `stages`; a network that judges is changed alike.
+            for each of `stages`; the runs besides are changed alike.
         stages: those that are going to be trained; the runs of the others stay.
 
     Raises:
@@ -87,8 +87,9 @@ def override(
     new: dict[str, Any] = {}
     for stage in stages:
         new[stage] = override_run(config.of(stage), changed, stages)
-    if config.judging and len(stages) > 1:
-        new["judging"] = override_run(config.judging, changed, stages)
+    for name in ASIDE if len(stages) > 1 else ():
+        if run := getattr(config, name):
+            new[name] = override_run(run, changed, stages)
     mining: dict[str, Any] = {}
     if "seed" in changed:
         mining["seed"] = new[stages[0]].seed

@@ -10,12 +10,13 @@ from experiments.training.config import TrainConfig
 
 STAGES = ("pnet", "rnet", "onet")
 
+ASIDE = {"judging": "pnet", "starting_rnet": "rnet", "starting_onet": "onet"}
+"""The stages of the runs that a recipe may have besides, by the fields' names."""
 
-def _check_stages(config: object, stages: tuple[str, ...]) -> None:
-    for stage in stages:
-        found = getattr(config, stage).recipe.stage
-        if found != stage:
-            raise ValueError(f"{stage} is a run of {found}; accepted is one of {stage}")
+
+def _check_stage(name: str, run: TrainConfig, stage: str) -> None:
+    if run.recipe.stage != stage:
+        raise ValueError(f"{name} is a run of {run.recipe.stage}; accepted is one of {stage}")
 
 
 def _check_windows(name: str, windows: tuple[float, ...]) -> None:
@@ -43,6 +44,9 @@ class CascadeConfig:
         final_windows: the same for the finished cascade, if it is to leave others.
         judging: the run of a P-Net of its own, which judges the negatives of the cascade's P-Net
             (see `MineConfig`); None for negatives without a judge.
+        starting_rnet: the run of an R-Net on the same samples before, whose weights the cascade's
+            goes on from; None for fresh ones.
+        starting_onet: likewise of an O-Net.
     """
 
     pnet: TrainConfig
@@ -53,13 +57,15 @@ class CascadeConfig:
     windows_per_picture: tuple[float, ...] = ()
     final_windows: tuple[float, ...] = ()
     judging: TrainConfig | None = None
+    starting_rnet: TrainConfig | None = None
+    starting_onet: TrainConfig | None = None
 
     def __post_init__(self):
-        _check_stages(self, STAGES)
-        if self.judging and self.judging.recipe.stage != "pnet":
-            raise ValueError(
-                f"judging is a run of {self.judging.recipe.stage}; accepted is one of pnet"
-            )
+        for stage in STAGES:
+            _check_stage(stage, self.of(stage), stage)
+        for name, stage in ASIDE.items():
+            if run := getattr(self, name):
+                _check_stage(name, run, stage)
         if self.rounds < 1:
             raise ValueError(f"rounds is {self.rounds}; accepted is 1 or more")
         _check_windows("windows_per_picture", self.windows_per_picture)
@@ -86,7 +92,5 @@ class CascadeConfig:
             ratio[LANDMARK] = 0.0
             return dataclasses.replace(run, ratio=tuple(ratio))
 
-        stages = {stage: bare(self.of(stage)) for stage in STAGES}
-        if self.judging:
-            stages["judging"] = bare(self.judging)
-        return dataclasses.replace(self, **stages)
+        runs = {name: getattr(self, name) for name in (*STAGES, *ASIDE)}
+        return dataclasses.replace(self, **{name: bare(run) for name, run in runs.items() if run})

@@ -28,7 +28,7 @@ from experiments.training.config import TrainConfig
 from experiments.training.curves import save_curves
 from experiments.training.loop import check_goes_on, fit
 from experiments.training.metrics import replace_text
-from experiments.training.plans import plan_judging, plan_rounds
+from experiments.training.plans import plan_judging, plan_rounds, plan_starts
 from mtcnn_jax import load_params, save_params
 
 
@@ -185,7 +185,8 @@ def train_all(
     recipe = with_landmarks_there_are(recipe)
     plan = plan_rounds(recipe, workdir, samples)
     judges = plan_judging(recipe, workdir, samples)
-    for config in (*sum(plan, []), *judges):
+    starts = plan_starts(recipe, workdir, samples)
+    for config in (*sum(plan, []), *judges, *starts.values()):
         check_goes_on(config)
     mining = {stage: recipe.mining_of(stage) for stage in STAGES}
     data_dir = recipe.mining.data_dir
@@ -212,6 +213,9 @@ def train_all(
     for number, configs in enumerate(plan):
         for config in configs:
             stage = config.recipe.stage
+            if number == 0 and stage in starts:
+                training.advance(starts[stage], mining[stage], ())
+                del training.params[stage]  # Or it would judge negatives, of the same samples.
             seeded = dataclasses.replace(mining[stage], seed=recipe.mining.seed + number)
             training.advance(config, seeded, windows)
             _save(weights, training.params)

@@ -13,6 +13,9 @@ LATER_SHARE = 0.5
 def plan_rounds(recipe: CascadeConfig, workdir: str, samples: str = "") -> list[list[TrainConfig]]:
     """The runs of every round: P-Net, R-Net and O-Net, then R-Net and O-Net again."""
     first = [recipe.of(stage).placed(workdir, samples) for stage in STAGES]
+    for stage, start in plan_starts(recipe, workdir, samples).items():
+        number = STAGES.index(stage)
+        first[number] = dataclasses.replace(first[number], init=str(start.weights))
     plan = [first]
     for number in range(2, recipe.rounds + 1):
         later = []
@@ -36,3 +39,10 @@ def plan_judging(recipe: CascadeConfig, workdir: str, samples: str = "") -> list
         return []
     run = recipe.judging.placed(workdir, samples)
     return [run.placed(f"{workdir}/judging", f"{run.samples}/judging")]
+
+
+def plan_starts(recipe: CascadeConfig, workdir: str, samples: str = "") -> dict[str, TrainConfig]:
+    """The runs that those of the first round go on from, on the same samples, by their stages."""
+    starts = {"rnet": recipe.starting_rnet, "onet": recipe.starting_onet}
+    placed = {stage: run.placed(workdir, samples) for stage, run in starts.items() if run}
+    return {stage: run.placed(f"{workdir}/starting", run.samples) for stage, run in placed.items()}

@@ -38,18 +38,19 @@ def test_the_papers_recipe_is_what_the_paper_says():
 
 def test_the_bundled_recipe_is_that_of_the_model_card():
     recipe = read_recipe("bundled", "all")
-    runs = [recipe.judging, recipe.pnet, recipe.rnet, recipe.onet]
-    assert [run.recipe.steps for run in runs] == [6_000, 8_000, 12_000, 10_000]
-    assert [run.recipe.learning_rate for run in runs] == [0.01, 0.01, 0.01, 0.003]
+    runs = [recipe.judging, recipe.pnet, recipe.starting_rnet, recipe.rnet]
+    runs += [recipe.starting_onet, recipe.onet]
+    assert [run.recipe.steps for run in runs] == [6_000, 8_000, 12_000, 4_000, 6_500, 2_500]
+    assert [run.recipe.learning_rate for run in runs] == [0.01] * 4 + [0.003, 0.001]
     assert {run.recipe.optimizer for run in runs} == {"muon"}
-    assert [run.recipe.face_iou for run in runs] == [0.65, 0.65, 0.65, 0.5]
-    assert {run.recipe.square_share for run in runs} == {0.85}
-    assert [run.recipe.ohem_ratio for run in runs] == [0.7, 0.7, 1, 0.7]
-    assert [run.ratio for run in runs] == [(3, 2, 2, 0)] * 3 + [(3, 2, 2, 4)]
+    assert {(run.recipe.face_iou, run.recipe.square_share) for run in runs} == {(0.65, 0.85)}
+    assert [run.recipe.graded_from for run in runs] == [1] * 3 + [0.4] * 3
+    assert [run.recipe.augment.rotation for run in runs[2:]] == [5, 15, 20, 20]
+    assert [run.recipe.ohem_ratio for run in runs] == [0.7, 0.7, 1, 1, 0.7, 0.7]
+    assert [run.ratio for run in runs] == [(3, 2, 2, 0)] * 4 + [(3, 2, 2, 4)] * 2
     assert {run.recipe.ema_decay for run in runs} == {0.999}
     assert {(run.recipe.box_loss, run.recipe.landmark_loss) for run in runs} == {("l1", "l1")}
-    assert (recipe.mining.looks, recipe.mining.textures) == (3, 200)
-    assert {run.recipe.graded_from for run in runs} == {1}
+    assert (recipe.mining.looks, recipe.mining.textures) == (3, 1_200)
     assert [recipe.windows_per_picture, recipe.final_windows] == [(460, 40), (425, 35.5, 4.8)]
 
 
@@ -99,6 +100,8 @@ def changed(recipe, path, value):
         ("onet.recipe.augment", [], "it.onet.recipe.augment is no JSON object"),
         ("windows_per_picture", [500], "windows_per_picture is 500; accepted are two or three"),
         ("judging", {}, r"it.judging.(recipe|samples).* is missing"),
+        ("starting_rnet", {}, r"it.starting_rnet.(recipe|samples).* is missing"),
+        ("judging.recipe.stage", "onet", "judging is a run of onet; accepted is one of pnet"),
         ("rounds", 0, "rounds is 0; accepted is 1 or more"),
     ],
 )

@@ -58,11 +58,12 @@ def test_each_field_can_be_changed_and_nothing_else_is(name):
     assert field.help
 
 
-def test_a_value_for_each_stage_and_the_judge_changed_alike():
+def test_a_value_for_each_stage_and_the_runs_besides_changed_alike():
     found = override(read_recipe("bundled", "all"), {"steps": "4000,1000,1200"})
-    runs = [found.pnet, found.rnet, found.onet, found.judging]
-    assert [run.recipe.steps for run in runs] == [4000, 1000, 1200, 4000]
-    assert [run.recipe.warmup_steps for run in runs] == [200] * 4
+    runs = [found.pnet, found.rnet, found.onet]
+    runs += [found.judging, found.starting_rnet, found.starting_onet]
+    assert [run.recipe.steps for run in runs] == [4000, 1000, 1200] * 2
+    assert {run.recipe.warmup_steps for run in runs} == {200}
     found = override(read_recipe("bundled", "all"), {"windows_per_picture": "300,30"})
     assert found.windows_per_picture == (300, 30)
 

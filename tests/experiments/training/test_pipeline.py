@@ -155,7 +155,7 @@ def told(monkeypatch):
         return {stage: f"{params[stage]}@{target:g}"}
 
     def fit(config):
-        told.append(f"train {config.weights}")
+        told.append(f"train {config.weights}" + (f" from {config.init}" if config.init else ""))
         return config.weights
 
     saved = {}
@@ -175,12 +175,10 @@ def told(monkeypatch):
     return told
 
 
-def test_the_bundled_recipe_judges_p_nets_negatives_and_calibrates_twice(
-    tmp_path, monkeypatch, told
-):
+def test_the_bundled_recipe_judges_starts_and_calibrates_twice(tmp_path, monkeypatch, told):
     monkeypatch.chdir(tmp_path)
     recipe = override(read_recipe("bundled", "all"), {"data_dir": "drawn", "steps": "300"})
-    assert recipe.judging.recipe.steps == 300
+    assert {run.recipe.steps for run in (recipe.judging, recipe.starting_onet)} == {300}
     weights = pipeline.train_all(recipe, workdir="run")
     assert told == [
         "mine run/samples/judging/pnet/train with  seed 0",
@@ -189,10 +187,14 @@ def test_the_bundled_recipe_judges_p_nets_negatives_and_calibrates_twice(
         "train run/pnet/pnet.npz",
         "calibrate run/pnet/pnet.npz to 460",
         "mine run/samples/rnet/train with run/pnet/pnet.npz@460 seed 0",
-        "train run/rnet/rnet.npz",
+        "train run/starting/rnet/rnet.npz",
+        "mine run/samples/rnet/train with run/pnet/pnet.npz@460 seed 0",
+        "train run/rnet/rnet.npz from run/starting/rnet/rnet.npz",
         "calibrate run/rnet/rnet.npz to 40",
         "mine run/samples/onet/train with run/pnet/pnet.npz@460 run/rnet/rnet.npz@40 seed 0",
-        "train run/onet/onet.npz",
+        "train run/starting/onet/onet.npz",
+        "mine run/samples/onet/train with run/pnet/pnet.npz@460 run/rnet/rnet.npz@40 seed 0",
+        "train run/onet/onet.npz from run/starting/onet/onet.npz",
         "calibrate run/pnet/pnet.npz@460 to 425",
         "calibrate run/rnet/rnet.npz@40 to 35.5",
         "calibrate run/onet/onet.npz to 4.8",
