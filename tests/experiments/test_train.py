@@ -131,6 +131,25 @@ def test_a_loss_that_is_no_number_ends_it_with_a_word(tmp_path, monkeypatch, cap
     assert "error: the loss of pnet is" in told and "a lower --learning_rate may help" in told
 
 
+@pytest.mark.parametrize(
+    ("stage", "init", "warned"),
+    [("rnet", "", True), ("onet", "", True), ("onet", "bundled", False), ("pnet", "", False)],
+)
+def test_a_stage_alone_says_that_its_recipe_goes_on_from_another(
+    tmp_path, monkeypatch, capsys, stage, init, warned
+):
+    told = []
+    monkeypatch.setattr(train.logging, "warning", lambda text, *a: told.append(text % a))
+    fit = types.SimpleNamespace(fit=lambda: tmp_path / f"{stage}.npz")
+    monkeypatch.setattr(train, "Run", lambda config: fit)
+    monkeypatch.setattr(train, "save_curves", lambda folder: None)
+    short = {"steps": "4", "config": "bundled", "init": init or None}
+    values = flag_values(tmp_path, stage=stage, **short)
+    train.train(values)
+    assert [f"recipe's {stage} goes on from a run" in line for line in told] == [True] * warned
+    assert str(tmp_path / f"{stage}.npz") in capsys.readouterr().out
+
+
 def test_words_that_are_no_flags_are_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(train.flags, "FLAGS", flag_values(tmp_path / "run", stage="onet"))
     assert train.main(["train", "onet"]) == 2
