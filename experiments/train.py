@@ -54,7 +54,7 @@ def train(values: Any) -> None:
         pipeline.train_all(recipe, workdir=values.workdir, samples=values.samples)
         return
     run = recipe.of(values.stage).placed(values.workdir, values.samples)
-    if not run.init and getattr(recipe, f"starting_{values.stage}", None):
+    if not run.init and recipe.start_of(values.stage):
         logging.warning(
             "the recipe's %s goes on from a run that --stage=all does before; alone, and without "
             "--init, it starts from fresh parameters",

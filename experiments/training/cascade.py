@@ -71,6 +71,10 @@ class CascadeConfig:
         _check_windows("windows_per_picture", self.windows_per_picture)
         _check_windows("final_windows", self.final_windows)
 
+    def start_of(self, stage: str) -> TrainConfig | None:
+        """The run that the stage's goes on from, if there is one."""
+        return getattr(self, f"starting_{stage}", None)
+
     def of(self, stage: str) -> TrainConfig:
         """The run of a stage."""
         return {"pnet": self.pnet, "rnet": self.rnet, "onet": self.onet}[stage]

@@ -118,13 +118,21 @@ class Training:
         self.params: dict[str, Any] = {}
         self._validation, self._images, self._shared = validation, images, shared
 
-    def advance(self, config: TrainConfig, mining: MineConfig, windows: Sequence[float]) -> None:
+    def advance(
+        self,
+        config: TrainConfig,
+        mining: MineConfig,
+        windows: Sequence[float],
+        *,
+        start: TrainConfig | None = None,
+    ) -> None:
         """Mines for a stage, trains it, and calibrates it where it is to leave so many windows.
 
         Args:
             config: the run of the stage.
             mining: what its samples are made of.
             windows: that P-Net, R-Net and O-Net are to leave, as far as given.
+            start: a run on the same samples before, which that one goes on from.
         """
         stage = config.recipe.stage
         judge = self.params.get(stage)
@@ -135,9 +143,11 @@ class Training:
         for split in SPLITS:
             output = pathlib.Path(config.samples) / stage / split
             mine_stage(mining, stage, before, output, split=split, judge=judge)
-        self.params |= load_params(fit(config), stages=(stage,))
-        if is_first():
-            save_curves(config.folder)
+        for run in filter(None, (start, config)):
+            weights = fit(dataclasses.replace(run, samples=config.samples))
+            if is_first():
+                save_curves(run.folder)
+        self.params |= load_params(weights, stages=(stage,))
         self.calibrate(config, windows)
 
     def calibrate(
@@ -213,11 +223,9 @@ def train_all(
     for number, configs in enumerate(plan):
         for config in configs:
             stage = config.recipe.stage
-            if number == 0 and stage in starts:
-                training.advance(starts[stage], mining[stage], ())
-                del training.params[stage]  # Or it would judge negatives, of the same samples.
             seeded = dataclasses.replace(mining[stage], seed=recipe.mining.seed + number)
-            training.advance(config, seeded, windows)
+            start = starts.get(stage) if number == 0 else None
+            training.advance(config, seeded, windows, start=start)
             _save(weights, training.params)
             logging.info("%s of round %d is done, in %s", stage, number + 1, weights)
     for config in (plan[0][0], *plan[-1][-2:]):

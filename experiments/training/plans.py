@@ -43,6 +43,8 @@ def plan_judging(recipe: CascadeConfig, workdir: str, samples: str = "") -> list
 
 def plan_starts(recipe: CascadeConfig, workdir: str, samples: str = "") -> dict[str, TrainConfig]:
     """The runs that those of the first round go on from, on the same samples, by their stages."""
-    starts = {"rnet": recipe.starting_rnet, "onet": recipe.starting_onet}
-    placed = {stage: run.placed(workdir, samples) for stage, run in starts.items() if run}
-    return {stage: run.placed(f"{workdir}/starting", run.samples) for stage, run in placed.items()}
+    return {
+        stage: run.placed(workdir, samples).placed(f"{workdir}/starting")
+        for stage in STAGES
+        if (run := recipe.start_of(stage))
+    }
