@@ -47,7 +47,7 @@ WHOLE_NUMBERS = ("resamples", "seed")
 
 SWITCHES = ("second_look",)
 
-NUMBERS = ("min_face_size", "scale_factor", "voting", "curve_threshold")
+NUMBERS = ("min_face_size", "scale_factor", "voting", "size_prior", "curve_threshold")
 """Of `Settings`, each with a flag of its name."""
 
 OWN_FOLDERS = tuple(name for name in FOLDERS if name != "data_dir")

@@ -33,6 +33,7 @@ DEFAULTS = {
     "scale_factor": 0.709,
     "voting": 0.7,
     "second_look": True,
+    "size_prior": 0.25,
     "capacities": (4096, 1024, 256),
     "platforms": cascade.PLATFORMS,
 }
@@ -52,6 +53,7 @@ def define_flags() -> None:
         "scale_factor": "From a pyramid level to the next",
         "voting": "IoU for a say in a face; 1: the best window's",
         "second_look": "Whether O-Net looks twice at a face",
+        "size_prior": "Log-odds more for each doubling of a window's side",
         "capacities": "Windows kept at most after P-Net, for R-Net and for O-Net",
         "platforms": "To write the program for",
     }.items():

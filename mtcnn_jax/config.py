@@ -31,6 +31,8 @@ class DetectConfig:
             points (`voting`); 1 for the best window alone, as in the paper.
         second_look: whether O-Net looks once more at each face, and at its mirror image, for better
             scores, boxes and points (`second_look`); False as in the paper.
+        size_prior: log-odds of a face for each doubling of a window's side, from 20 to 80 pixels
+            (`size_prior`); 0 as in the paper.
         capacities: windows kept at most after P-Net's threshold, for R-Net and for O-Net.
         chunks: windows that R-Net and O-Net look at in one go; None for what suits the backend.
             Given, each bucket of sizes is compiled for anew on a CPU, too.
@@ -57,13 +59,14 @@ class DetectConfig:
     nms_thresholds: tuple[float, float, float, float] = (0.5, 0.7, 0.6, 0.7)
     voting: float = 0.7
     second_look: bool = True
+    size_prior: float = 0.25
     capacities: tuple[int, int, int] = (4096, 1024, 256)
     chunks: tuple[int, int] | None = None
     backend: str = "auto"
     retries: int = 2
 
     def __post_init__(self):
-        for name in ("min_face_size", "scale_factor", "voting", "retries"):
+        for name in ("min_face_size", "scale_factor", "voting", "size_prior", "retries"):
             object.__setattr__(self, name, plain_number(getattr(self, name)))
         if not _is_number(self.min_face_size) or not 12 <= self.min_face_size < math.inf:
             raise ValueError(
@@ -82,8 +85,14 @@ class DetectConfig:
             )
         if not isinstance(self.second_look, bool):
             raise ValueError(f"second_look is {self.second_look!r}; accepted are True and False")
+        if not _is_number(self.size_prior) or not 0 <= self.size_prior < math.inf:
+            raise ValueError(
+                f"size_prior is {self.size_prior!r}; accepted are log-odds from 0 up, and 0 turns "
+                "it off"
+            )
         # An int would be a leaf of another dtype, and compile anew.
-        object.__setattr__(self, "voting", float(self.voting))
+        for name in ("voting", "size_prior"):
+            object.__setattr__(self, name, float(getattr(self, name)))
         self._check_tuple("thresholds", 3, "scores from 0 to below 1", lambda x: 0 <= x < 1)
         self._check_tuple("nms_thresholds", 4, "overlaps above 0, up to 1", lambda x: 0 < x <= 1)
         counts = "whole numbers from 1 up"
@@ -132,7 +141,7 @@ def _unflatten(rest: tuple, leaves: tuple) -> DetectConfig:
     return config
 
 
-_LEAVES = ("thresholds", "nms_thresholds", "voting")
+_LEAVES = ("thresholds", "nms_thresholds", "voting", "size_prior")
 _REST = tuple(f.name for f in dataclasses.fields(DetectConfig) if f.name not in _LEAVES)
 _leaves_of, _rest_of = operator.attrgetter(*_LEAVES), operator.attrgetter(*_REST)
 jax.tree_util.register_pytree_node(DetectConfig, _flatten, _unflatten)

@@ -179,6 +179,7 @@ def detect_pictures(
                 "nms_thresholds": config.nms_thresholds,
                 "voting": config.voting,
                 "second_look": config.second_look,
+                "size_prior": config.size_prior,
             }
         )
     )

@@ -47,6 +47,7 @@ class Settings:
         thresholds: of P-Net, R-Net and O-Net where single detections count.
         voting: of the windows on a face, as in `DetectConfig`.
         second_look: at each face, likewise.
+        size_prior: likewise.
         curve_threshold: of O-Net, if lower, where a curve over all scores is drawn.
         resamples: drawings of the pictures for the intervals of differences between weights; 0
             for no intervals.
@@ -67,6 +68,7 @@ class Settings:
     thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
     voting: float = 0.7
     second_look: bool = True
+    size_prior: float = 0.25
     curve_threshold: float = 0.02
     resamples: int = 1000
     seed: int = 0
@@ -107,6 +109,7 @@ class Settings:
             scale_factor=self.scale_factor,
             voting=self.voting,
             second_look=self.second_look,
+            size_prior=self.size_prior,
         )
 
     def detections(self, name: str, benchmark: str) -> pathlib.Path:

@@ -93,7 +93,7 @@ def description(
     results = dict(zip(sorted(told), exported.out_avals, strict=True))
     settings = dataclasses.asdict(config)
     names = ("min_face_size", "thresholds", "scale_factor", "nms_thresholds")
-    names += ("voting", "second_look")
+    names += ("voting", "second_look", "size_prior")
     return {
         "file": f"{NAME}.jax",
         "format": "jax.export",

@@ -50,7 +50,9 @@ def looked(
     total = 3 * table.size[0] * table.size[1]
     mips = workspace.halved(workspace.loaded(work.mips, chunk, at, total), table)
     work = work._replace(mips=mips)
-    work, counts = scanned(params["pnet"], work, table, counts, config.thresholds[0])
+    work, counts = scanned(
+        params["pnet"], work, table, counts, config.thresholds[0], config.size_prior
+    )
     judges, seen = last, work
     if config.retries:
         first = config.capacities[0]

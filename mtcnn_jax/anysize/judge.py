@@ -17,6 +17,7 @@ from mtcnn_jax.cascade import boxes as box_lib
 from mtcnn_jax.cascade import second_look
 from mtcnn_jax.cascade.crops import cut
 from mtcnn_jax.cascade.nms import nms
+from mtcnn_jax.cascade.size_prior import raised
 from mtcnn_jax.cascade.voting import vote
 from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.networks import cpu
@@ -227,6 +228,8 @@ def judged(
         after = jax.lax.dynamic_update_slice_in_dim(windows, mirrored, count, 0)
         windows = jnp.where(later, after, windows)
         looked = look(params, work, table, windows, count * (1 + later), final | later)
+        logits = raised(looked[:, :2], windows, config.size_prior)
+        looked = jnp.concatenate([logits, looked[:, 2:]], axis=1)
         found, second = looked[:room], jax.lax.dynamic_slice_in_dim(looked, count, last)
         margin = found[:, 1] - found[:, 0]
         parts = [squares, jax.nn.sigmoid(margin)[:, None], found[:, 2:6]]

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from mtcnn_jax.anysize import sheet, workspace
 from mtcnn_jax.anysize.layout import COLUMNS, Table
 from mtcnn_jax.cascade.pyramid import WINDOW
+from mtcnn_jax.cascade.size_prior import log_odds
 from mtcnn_jax.networks.cpu import pnet_rows
 from mtcnn_jax.networks.layers import STRIDE
 
@@ -61,7 +62,12 @@ def blank(room: int, capacity: int) -> Work:
 
 
 def scanned(
-    params: Params, work: Work, table: Table, counts: jax.Array, threshold: jax.Array
+    params: Params,
+    work: Work,
+    table: Table,
+    counts: jax.Array,
+    threshold: jax.Array,
+    prior: jax.Array,
 ) -> tuple[Work, jax.Array]:
     """P-Net over a table's pages.
 
@@ -71,12 +77,14 @@ def scanned(
         table: of the picture.
         counts: int32 [2], windows in the store, and windows found.
         threshold: float32 [], that a score must exceed.
+        prior: float32 [], as in `size_prior.log_odds`.
 
     Returns:
         The memory with what was found, and the counts now. Of more windows than the store is for,
         those of highest score are in it.
     """
     capacity = (len(work.store) - ADDED) // 2
+    priors = log_odds(WINDOW * table.scales[:, 3], prior)
 
     def thin(kept: jax.Array, _: jax.Array, store: jax.Array) -> jax.Array:
         within = jnp.arange(len(store), dtype=jnp.int32) < kept
@@ -90,7 +98,8 @@ def scanned(
         pixels = jax.lax.fori_loop(table.pages[number], table.pages[number + 1], put, work.pixels)
         strips = -(-(table.rows[number] + sheet.LATER) // STRIP)
         outputs = _rolled(params, pixels, work.outputs, strips)
-        scores = jax.nn.sigmoid(outputs[..., 1] - outputs[..., 0])
+        margins = outputs[..., 1] - outputs[..., 0] + priors[jnp.maximum(owners, 0)]
+        scores = jax.nn.sigmoid(margins)
         within = jnp.arange(STRIPS * STRIP, dtype=jnp.int32)[:, None] < strips * STRIP
         found, index_of = _places(within & (owners >= 0) & (scores > threshold))
 

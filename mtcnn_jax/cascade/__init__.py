@@ -12,5 +12,6 @@ crops: what R-Net and O-Net look at, cut from halved pictures.
 nms: exact greedy suppression.
 voting: a face's box and points from all windows on it.
 second_look: what O-Net says of a face, straight on and mirrored.
+size_prior: odds of a face by the size of a window.
 materialize: what the compiler is to compute once.
 """

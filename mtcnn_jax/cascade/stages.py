@@ -18,6 +18,7 @@ from mtcnn_jax.cascade import crops, packing, pyramid
 from mtcnn_jax.cascade.arguments import check_padded
 from mtcnn_jax.cascade.nms import nms, nms_in_steps
 from mtcnn_jax.cascade.second_look import AT_ONCE, BOX, LOOKS, MARGIN, POINTS, said
+from mtcnn_jax.cascade.size_prior import FACE, log_odds, raised
 from mtcnn_jax.cascade.voting import vote
 from mtcnn_jax.cascade.windows import Windows, calibrated, compacted, keep_best, look_at, take
 from mtcnn_jax.config import DetectConfig
@@ -55,17 +56,16 @@ def _outputs(
     levels: tuple[pyramid.Level, ...],
     backend: str,
 ) -> Iterator[tuple[jax.Array, jax.Array]]:
-    """P-Net's scores [r, c] and offsets [r, c, 4] over one level after the other."""
+    """P-Net's logits [r, c, 2] and offsets [r, c, 4] over one level after the other."""
     for group in packing.groups(levels, backend):
         pixels, corners = packing.lay_out(chain, size, group)
         logits, offsets = forward("pnet", params, pixels, backend=backend)
-        scores = jax.nn.softmax(logits[0])[..., 1]
         for level, corner in zip(group, corners, strict=True):
             rows, columns = (
                 slice(start // STRIDE, start // STRIDE + cells)
                 for start, cells in zip(corner, pyramid.cells(level), strict=True)
             )
-            yield scores[rows, columns], offsets[0, rows, columns]
+            yield logits[0, rows, columns], offsets[0, rows, columns]
 
 
 def scan(
@@ -90,8 +90,10 @@ def scan(
     """
     found = []
     outputs = _outputs(params["pnet"], chain, size, levels, config.backend)
-    for number, (level, (scores, offsets)) in enumerate(zip(levels, outputs, strict=True)):
-        scores = scores.ravel()
+    priors = log_odds(pyramid.WINDOW * jnp.asarray(pyramid.units(levels)), config.size_prior)
+    for number, (level, (logits, offsets)) in enumerate(zip(levels, outputs, strict=True)):
+        logits = logits.reshape(-1, 2) + priors[number] * jnp.array(FACE, jnp.float32)
+        scores = jax.nn.softmax(logits)[..., 1]
         valid = pyramid.cell_valid(level, size).ravel()
         found.append(
             Windows(
@@ -175,6 +177,7 @@ def refine(
         chunk=config.used_chunks[0],
         backend=config.backend,
     )
+    logits = raised(logits, windows.boxes, config.size_prior)
     scores = jax.nn.softmax(logits)[..., 1]
     valid = windows.valid & (scores > config.thresholds[1])
     windows = windows._replace(scores=scores, offsets=offsets, valid=valid)
@@ -202,9 +205,10 @@ def finish(
 
     def look(windows: Windows) -> tuple[jax.Array, ...]:
         chunk = config.used_chunks[1]
-        return look_at(
+        logits, *rest = look_at(
             "onet", params["onet"], crops_of, windows, chunk=chunk, backend=config.backend
         )
+        return raised(logits, windows.boxes, config.size_prior), *rest
 
     heads = look(windows)
     first = said(windows.boxes, *heads)

@@ -48,6 +48,7 @@ FLAGS = (
     Flag("scale_factor", _CONFIG.scale_factor, "from a pyramid level to the next", float),
     Flag("voting", _CONFIG.voting, "IoU for a say in a face; 1: the best window's", float),
     Flag("second_look", _CONFIG.second_look, "look at each face once more, and mirrored", bool),
+    Flag("size_prior", _CONFIG.size_prior, "log-odds more for each doubling of a side", float),
 )
 """In the order in which help tells of them."""
 
@@ -128,6 +129,7 @@ def to_options(values: Mapping[str, Any]) -> Options:
         scale_factor=own.pop("scale_factor"),
         voting=own.pop("voting"),
         second_look=own.pop("second_look"),
+        size_prior=own.pop("size_prior"),
     )
     own["format"] = split(own["format"])
     (formats,) = (flag.accepted for flag in FLAGS if flag.name == "format")

@@ -30,7 +30,10 @@ _START = b'{"mtcnn_jax": '
 _ANY_TIME = {"format", "overwrite", "batch_size", "weights"}
 """Flags that may differ when a run goes on: the results are the same. Weights go by content."""
 
-_CONFIG = ("min_face_size", "thresholds", "scale_factor", "voting", "second_look")
+_CONFIG = (
+    *("min_face_size", "thresholds", "scale_factor"),
+    *("voting", "second_look", "size_prior"),
+)
 
 _DEFAULTS = {flag.name: flag.default for flag in FLAGS}
 

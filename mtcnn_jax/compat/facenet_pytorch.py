@@ -100,6 +100,8 @@ class MTCNN:
         check_method(self.selection_method)
         self.keep_all = keep_all
         self.device = device
+        # The bundled weights are made for it, the originals know none.
+        self._size_prior = DetectConfig.size_prior if weights is None else 0
         self._config()
         self._params = load_networks(weights, device)
 
@@ -111,6 +113,7 @@ class MTCNN:
             scale_factor=self.factor,
             nms_thresholds=(0.5, 0.7, 0.7, 0.7),
             second_look=False,
+            size_prior=self._size_prior,
         )
 
     def eval(self) -> "MTCNN":

@@ -32,6 +32,7 @@ def test_settings_are_detections_own_unless_flags_say_otherwise(tmp_path):
     assert export.read_settings(values_of(tmp_path)) == export.DEFAULTS
     changed = {"height": "64", "thresholds": "0.5,0.6,0.9", "platforms": "cuda"}
     changed |= {"capacities": "9,8,7", "min_face_size": "33.5", "voting": "1", "second_look": False}
+    changed |= {"size_prior": "0"}
     found = export.read_settings(values_of(tmp_path, **changed))
     assert found == {
         **export.DEFAULTS,
@@ -42,6 +43,7 @@ def test_settings_are_detections_own_unless_flags_say_otherwise(tmp_path):
         "min_face_size": 33.5,
         "voting": 1.0,
         "second_look": False,
+        "size_prior": 0.0,
     }
     config = export.mj.DetectConfig()
     for name in set(export.DEFAULTS) - {"height", "width", "platforms"}:

@@ -36,8 +36,9 @@ def test_floats_of_any_kind(kind):
         scale_factor=kind(0.75),
         nms_thresholds=(0.5, *halves),
         voting=kind(0.5),
+        size_prior=kind(0.5),
     )
-    wanted = mj.DetectConfig(20.5, (0.5,) * 3, 0.75, (0.5,) * 4, 0.5)
+    wanted = mj.DetectConfig(20.5, (0.5,) * 3, 0.75, (0.5,) * 4, 0.5, size_prior=0.5)
     assert found == wanted and repr(found) == repr(wanted)
     assert all(type(leaf) is float for leaf in jax.tree.leaves(found))
 
@@ -48,7 +49,9 @@ def test_an_array_of_thresholds():
 
 
 @pytest.mark.parametrize("true", [True, np.True_, np.array(True), jnp.asarray(True)])
-@pytest.mark.parametrize("name", ["min_face_size", "scale_factor", "voting", "retries"])
+@pytest.mark.parametrize(
+    "name", ["min_face_size", "scale_factor", "voting", "size_prior", "retries"]
+)
 def test_booleans_are_refused(name, true):
     with pytest.raises(ValueError, match=f"{name} is True; accepted"):
         mj.DetectConfig(**{name: true})

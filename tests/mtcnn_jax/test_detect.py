@@ -254,7 +254,7 @@ def test_stages_narrow_down_to_the_faces(params, street):
 def test_the_thresholds_on_the_device_are_not_copied_for_a_call():
     config = placed(QUICK)
     leaves = jax.tree.leaves(config)
-    assert len(leaves) == 8 and all(isinstance(leaf, jax.Array) for leaf in leaves)
+    assert len(leaves) == 9 and all(isinstance(leaf, jax.Array) for leaf in leaves)
     again = jax.tree.leaves(config)
     assert all(one is other for one, other in zip(leaves, again, strict=True))
 

@@ -77,6 +77,7 @@ def _windows(
     # P-Net's are looked at with one program, whatever their scores have to be.
     config = DetectConfig(
         thresholds=(lowest, *DetectConfig.thresholds[1:]),
+        size_prior=0,  # As in the paper.
         capacities=(16 * KEPT, KEPT, 1 if last == "pnet" else DetectConfig.capacities[2]),
         retries=0,
     )

@@ -51,7 +51,7 @@ def test_the_bundled_recipe_is_that_of_the_model_card():
     assert {run.recipe.ema_decay for run in runs} == {0.999}
     assert {(run.recipe.box_loss, run.recipe.landmark_loss) for run in runs} == {("l1", "l1")}
     assert (recipe.mining.looks, recipe.mining.textures) == (3, 1_200)
-    assert [recipe.windows_per_picture, recipe.final_windows] == [(460, 40), (425, 35.5, 4.8)]
+    assert [recipe.windows_per_picture, recipe.final_windows] == [(460, 40), (425, 35.5, 4.5)]
 
 
 @pytest.mark.parametrize("name", ["", *NAMES])

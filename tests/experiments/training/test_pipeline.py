@@ -195,13 +195,13 @@ def test_the_bundled_recipe_judges_starts_and_calibrates_twice(tmp_path, monkeyp
         "train run/onet/onet.npz from run/starting/onet/onet.npz",
         "calibrate run/pnet/pnet.npz@460 to 425",
         "calibrate run/rnet/rnet.npz@40 to 35.5",
-        "calibrate run/onet/onet.npz to 4.8",
+        "calibrate run/onet/onet.npz to 4.5",
     ]
     assert weights == pathlib.Path("run/weights.npz")
     assert pipeline.load_params(weights, stages=()) == {
         "pnet": "run/pnet/pnet.npz@460@425",
         "rnet": "run/rnet/rnet.npz@40@35.5",
-        "onet": "run/onet/onet.npz@4.8",
+        "onet": "run/onet/onet.npz@4.5",
     }
 
 

@@ -14,8 +14,8 @@ from tests.mtcnn_jax.cascade.test_boxes import overlap
 
 CONFIG = DetectConfig(capacities=(1024, 512, 64))
 ONCE = dataclasses.replace(CONFIG, second_look=False)
-ALONE = dataclasses.replace(ONCE, voting=1)
-"""The paper's: a face is its best window alone."""
+ALONE = dataclasses.replace(ONCE, voting=1, size_prior=0)
+"""The paper's: a face is its best window alone, whatever its size."""
 WHOLE, PART = (
     (512, 640),
     (320, 320),
@@ -73,7 +73,7 @@ def test_parity_with_a_port(shared, params):
 
 
 def test_a_face_is_the_mean_of_the_windows_on_it(params, street):
-    every = dataclasses.replace(ALONE, nms_thresholds=(*CONFIG.nms_thresholds[:3], 1))
+    every = dataclasses.replace(ONCE, voting=1, nms_thresholds=(*CONFIG.nms_thresholds[:3], 1))
     windows, scores, points = faces_in(params, street, WHOLE, every)
     weights = -np.log1p(-scores.astype(np.float64))
     voters = []
@@ -110,7 +110,8 @@ def test_a_second_look_is_the_mean_with_two_more(params, street):
             sides = np.array([0, 0, 1, 1]) + [left, top, right, bottom]
             corners = np.tile(low, 2) + 2 * half * sides
             five = low + 2 * half * np.stack([x, y], axis=1)
-            looks.append([logits[1] - logits[0], *corners, *five.ravel()])
+            odds = logits[1] - logits[0] + 0.25 * np.log2(np.clip(2 * half, 20, 80) / 20)
+            looks.append([odds, *corners, *five.ravel()])
         wanted.append(np.mean(looks, axis=0))
     wanted = np.array(wanted)
     wanted[:, 0] = 1 / (1 + np.exp(-wanted[:, 0]))
@@ -149,8 +150,10 @@ def test_vmap_equals_a_loop(params, street):
 def test_a_picture_enlarged_twice_gives_twice_the_coordinates(params, street):
     picture = street[:, :520]
     twice = np.repeat(np.repeat(picture, 2, axis=0), 2, axis=1)
-    one = faces_in(params, picture, WHOLE)
-    two = faces(params, twice, config=DetectConfig(min_face_size=40, capacities=CONFIG.capacities))
+    # The odds of a face rise with its size in pixels.
+    alike = dataclasses.replace(CONFIG, size_prior=0)
+    one = faces_in(params, picture, WHOLE, alike)
+    two = faces(params, twice, config=dataclasses.replace(alike, min_face_size=40))
     assert len(one[0]) == len(two[0]) >= 3
     order = [int(np.argmax([overlap(2 * a, b) for b in two[0]])) for a in one[0]]
     assert sorted(order) == list(range(len(order)))
@@ -204,6 +207,8 @@ def test_overflow_is_counted(params, street):
         ({"voting": 0}, "voting is 0; accepted are overlaps above 0, up to 1, which turns it off"),
         ({"voting": True}, "voting is True"),
         ({"second_look": 1}, "second_look is 1; accepted are True and False"),
+        ({"size_prior": -0.1}, "size_prior is -0.1; accepted are log-odds from 0 up"),
+        ({"size_prior": float("inf")}, "size_prior is inf"),
         ({"capacities": (10, 10, 0)}, "capacities is .*whole numbers from 1"),
         ({"capacities": (10.5, 10, 1)}, "capacities is"),
         ({"chunks": (True, 1)}, "chunks is"),

@@ -306,6 +306,7 @@ FLAGS = DEFAULTS | {
     "scale_factor": 0.7,
     "voting": 0.7,
     "second_look": True,
+    "size_prior": 0.25,
 }
 
 
@@ -318,6 +319,7 @@ FLAGS = DEFAULTS | {
         ({"min_face_size": 3}, "min_face_size"),
         ({"scale_factor": 1}, "scale_factor"),
         ({"voting": 2}, "voting is 2; accepted are overlaps above 0, up to 1"),
+        ({"size_prior": -1}, "size_prior is -1; accepted are log-odds from 0 up"),
         ({"weights": "nowhere.npz"}, "nowhere.npz"),
         ({"output": str(PHOTO)}, "astronaut.jpg"),
     ],

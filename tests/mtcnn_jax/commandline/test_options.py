@@ -51,7 +51,7 @@ def parse_by_absl(monkeypatch, command, *arguments):
         ["--format=csv,coco", "--crops=aligned", "--crop_size=96", "--blur=pixels"],
         ["--min_score=0.5", "--select=largest", "--max_faces=3", "--batch_size=4"],
         ["--thresholds=0.5,0.6,0.7", "--min_face_size=30", "--scale_factor=0.8", "--voting=0.5"],
-        ["--weights=w.npz", "--nosecond_look"],
+        ["--weights=w.npz", "--nosecond_look", "--size_prior=0"],
     ],
 )
 def test_both_commands_take_the_same(monkeypatch, arguments):

@@ -222,3 +222,9 @@ def test_a_photo_has_the_face_that_the_package_finds(params, astronaut):
 def test_windows_are_suppressed_as_in_the_package_whatever_the_default_here(found):
     MTCNN().detect(picture(1))
     assert [config.nms_thresholds for config in found] == [(0.5, 0.7, 0.7, 0.7)]
+
+
+def test_the_bundled_weights_alone_have_the_prior_that_they_are_made_for(found, params):
+    for weights in (None, params):
+        MTCNN(weights=weights).detect(picture(1))
+    assert [config.size_prior for config in found] == [0.25, 0]
