@@ -52,7 +52,7 @@ def define_flags() -> None:
         "thresholds": "Scores to pass, P-, R- and O-Net",
         "scale_factor": "From a pyramid level to the next",
         "voting": "IoU for a say in a face; 1: the best window's",
-        "second_look": "Whether O-Net looks twice at a face",
+        "second_look": "Whether R-Net and O-Net look again",
         "size_prior": "Log-odds more for each doubling of a window's side",
         "capacities": "Windows kept at most after P-Net, for R-Net and for O-Net",
         "platforms": "To write the program for",

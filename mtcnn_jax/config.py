@@ -29,10 +29,12 @@ class DetectConfig:
             over the smaller box).
         voting: IoU within (0, 1] above which a window of O-Net has a say in a face's box and
             points (`voting`); 1 for the best window alone, as in the paper.
-        second_look: whether O-Net looks once more at each face, and at its mirror image, for better
-            scores, boxes and points (`second_look`); False as in the paper.
-        size_prior: log-odds of a face for each doubling of a window's side, from 20 to 80 pixels
-            (`size_prior`); 0 as in the paper.
+        second_look: whether R-Net looks once more at what it leaves, and O-Net twice more at each
+            face, and at the mirror images, for better scores, boxes and points (`second_look`);
+            False as in the paper.
+        size_prior: log-odds of a face for each doubling of a window's side, from 20 to 80 pixels,
+            which P-Net counts in once, R-Net twice and O-Net three times (`size_prior`); 0 as in
+            the paper.
         capacities: windows kept at most after P-Net's threshold, for R-Net and for O-Net.
         chunks: windows that R-Net and O-Net look at in one go; None for what suits the backend.
             Given, each bucket of sizes is compiled for anew on a CPU, too.

@@ -14,8 +14,8 @@ with the package were trained in these parts, on two machines, not by one run of
 (docs/experiments/2026-11-28-graded-bundled-weights.md tells what was other).
 
 Numbers to expect, those of the weights (450 pictures of WIDER FACE, with detection's defaults,
-model card in mtcnn_jax/weights/README.md): AP 0.844 / 0.822 / 0.603 (easy, medium, hard), 0.624 at
-IoU 0.7, landmark errors of 0.0450 (CelebA layout, partition 1) and 0.0616 (AFLW).
+model card in mtcnn_jax/weights/README.md): AP 0.860 / 0.833 / 0.613 (easy, medium, hard), 0.632 at
+IoU 0.7, landmark errors of 0.0453 (CelebA layout, partition 1) and 0.0619 (AFLW).
 """
 
 import dataclasses

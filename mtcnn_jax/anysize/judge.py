@@ -1,8 +1,9 @@
-"""From P-Net's windows to faces: two rounds of suppression, two of looking and suppression.
+"""From P-Net's windows to faces: two rounds of suppression, five of looking and suppression.
 
 The same as `cascade.stages` writes down stage by stage, but a loop of rounds is one suppression,
 one sorting and one cutting of crops for the compiler, which takes half as long for it (decision
-0036). The second look is one round more. O-Net's crops of 48 pixels are cut as four of R-Net's 24.
+0036). R-Net and O-Net have a round each, and R-Net one more, O-Net two, to look again. O-Net's
+crops of 48 pixels are cut as four of R-Net's 24.
 """
 
 import functools
@@ -17,7 +18,7 @@ from mtcnn_jax.cascade import boxes as box_lib
 from mtcnn_jax.cascade import second_look
 from mtcnn_jax.cascade.crops import cut
 from mtcnn_jax.cascade.nms import nms
-from mtcnn_jax.cascade.size_prior import raised
+from mtcnn_jax.cascade.size_prior import COUNTED, raised
 from mtcnn_jax.cascade.voting import vote
 from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.networks import cpu
@@ -38,8 +39,8 @@ BOX, OFFSETS, LEVEL, UNIT = slice(0, 4), slice(5, 9), 9, 10
 POINTS, MARGIN = slice(11, 21), 21
 """And what O-Net says of it: the landmarks, and the log-odds.
 
-After O-Net's first look BOX is the face's by vote, and OFFSETS, POINTS and MARGIN are sums over all
-looks: of the box, the places of the landmarks and the log-odds.
+After O-Net's first look OFFSETS, POINTS and MARGIN are sums over all looks: of the face's box, the
+places of its landmarks and the log-odds.
 """
 
 
@@ -202,52 +203,65 @@ def judged(
     rows = jnp.pad(rows[:room], ((0, max(0, room - first)), (0, MARGIN + 1 - rows.shape[1])))
     over = jnp.stack([jnp.maximum(counts[1] - first, 0), jnp.maximum(used - room, 0), jnp.int32(0)])
     numbers = jnp.arange(room, dtype=jnp.int32)
-    thresholds = jnp.stack(list(map(jnp.asarray, (*config.thresholds[1:], 0.0))))
-    overlaps = jnp.stack(list(map(jnp.asarray, (*config.nms_thresholds[2:], 1.0))))
+    (sure, certain), (after_rnet, after_onet) = config.thresholds[1:], config.nms_thresholds[2:]
+    confirmed = second_look.CONFIRMED_OVERLAP
+    thresholds = jnp.stack([*map(jnp.asarray, (sure, sure, certain, 0.0, 0.0))])
+    overlaps = jnp.stack([*map(jnp.asarray, (after_rnet, confirmed, after_onet, 1.0, 1.0))])
     last = min(room, last)
-    capacities = jnp.array((room, last, last), jnp.int32)
+    capacities = jnp.array((room, last, last, last, last), jnp.int32)
 
-    def squared(rows: jax.Array, later: jax.Array | bool) -> jax.Array:
+    def squared(rows: jax.Array, known: jax.Array | int) -> jax.Array:
+        """About the mean of `known` looks at a face, or with none about the window's own box."""
         boxes = box_lib.decode_offsets(rows[:, BOX], rows[:, OFFSETS])
-        return box_lib.to_square(jnp.where(later, rows[:, BOX], boxes))
+        faces = rows[:, OFFSETS] / jnp.maximum(known, 1)
+        return box_lib.to_square(jnp.where(known > 0, faces, boxes))
 
-    def play(number: jax.Array, state: tuple) -> tuple:
+    def play(turn: jax.Array, state: tuple) -> tuple:
         rows, keep, used, over, left, counts = state
-        final, later = number == 1, number == 2
+        number = turn * (1 if config.second_look else 2)
+        final, later = number == 2, number > 2
+        again = later | (number == 1)
         kept = keep & (jnp.cumsum(keep, dtype=jnp.int32) <= capacities[number])
         # In squares, those of like sizes together: what is cut follows from the largest.
-        squares = squared(rows, later)
+        squares = squared(rows, jnp.where(later, 2 * number - 5, 0))
         rows = jnp.concatenate([rows, squares], axis=1)
         rows, count = ordered(rows, squares[:, 2] - squares[:, 0], kept, used)
         rows, squares = rows[:, : MARGIN + 1], rows[:, MARGIN + 1 :]
-        over = over.at[1 + number].add(keep.sum(dtype=jnp.int32) - count)
+        over = over.at[1 + (number + 1) // 2].add(keep.sum(dtype=jnp.int32) - count, mode="drop")
         known = jnp.concatenate([squares, rows[:, SCORE : SCORE + 1]], axis=1)
         left = jax.lax.dynamic_update_index_in_dim(left, known, number, 0)
         windows = jnp.pad(squares, ((0, last), (0, 0)))
         mirrored = box_lib.mirror(squares[:last])
         after = jax.lax.dynamic_update_slice_in_dim(windows, mirrored, count, 0)
-        windows = jnp.where(later, after, windows)
-        looked = look(params, work, table, windows, count * (1 + later), final | later)
-        logits = raised(looked[:, :2], windows, config.size_prior)
+        windows = jnp.where(again, after, windows)
+        looked = look(params, work, table, windows, count * (1 + again), number >= 2)
+        counted = jnp.where(number >= 2, COUNTED["onet"], COUNTED["rnet"])
+        logits = raised(looked[:, :2], windows, counted * config.size_prior)
         looked = jnp.concatenate([logits, looked[:, 2:]], axis=1)
         found, second = looked[:room], jax.lax.dynamic_slice_in_dim(looked, count, last)
-        margin = found[:, 1] - found[:, 0]
+        margin = second_look.margin_of(found)
         parts = [squares, jax.nn.sigmoid(margin)[:, None], found[:, 2:6]]
         parts += [rows[:, LEVEL : UNIT + 1], found[:, 6:], margin[:, None]]
-        # Of a second look what is said in the picture's places; the sums go on.
+        # Of another look what is said in the picture's places; the sums go on.
         said = sum(
             second_look.said(seen, heads[:, :2], heads[:, 2:6], heads[:, 6:])
             for seen, heads in ((squares[:last], found[:last]), (mirrored, second))
         )
         said = jnp.pad(said, ((0, room - last), (0, 0)))
-        again = [rows[:, : SCORE + 1], rows[:, OFFSETS] + said[:, second_look.BOX]]
-        again += [rows[:, LEVEL : UNIT + 1], rows[:, POINTS] + said[:, second_look.POINTS]]
-        again += [rows[:, MARGIN:] + said[:, : second_look.MARGIN + 1]]
-        rows = jnp.where(later, *(jnp.concatenate(each, axis=1) for each in (again, parts)))
+        margins = rows[:, MARGIN:] + said[:, : second_look.MARGIN + 1]
+        sums = [rows[:, : SCORE + 1], rows[:, OFFSETS] + said[:, second_look.BOX]]
+        sums += [rows[:, LEVEL : UNIT + 1], rows[:, POINTS] + said[:, second_look.POINTS], margins]
+        # R-Net's changes the score alone, to the lower one.
+        lower = jnp.minimum(
+            rows[:, SCORE : SCORE + 1], jax.nn.sigmoid(margins / second_look.LOOKS["rnet"])
+        )
+        scored = [rows[:, BOX], lower, rows[:, OFFSETS.start :]]
+        parts, sums, scored = (jnp.concatenate(each, axis=1) for each in (parts, sums, scored))
+        rows = jnp.where(later, sums, jnp.where(again, scored, parts))
         wanted = (numbers < count) & (later | (rows[:, SCORE] > thresholds[number]))
         rows, used = ordered(rows, rows[:, SCORE], wanted, count)
         boxes = box_lib.decode_offsets(rows[:, BOX], rows[:, OFFSETS])
-        boxes = jnp.where(final, boxes, rows[:, BOX])
+        boxes = jnp.where(final | again, boxes, rows[:, BOX])
         keep = nms(boxes, numbers < used, overlaps[number], smaller=final)
         rows = jax.lax.cond(final, elected, lambda rows, *_: rows, rows, boxes, used)
         return rows, keep, used, over, left, counts.at[number].set(count)
@@ -259,31 +273,32 @@ def judged(
         points = box_lib.decode_landmarks(rows[:last, BOX], rows[:last, POINTS])
         means = jnp.concatenate([boxes[:last], points.reshape(-1, 10)], axis=1)
         means = vote(boxes[:last], means, weights, config.voting)
-        voted = [means[:, :4], rows[:last, SCORE : SCORE + 1], means[:, :4]]
+        voted = [rows[:last, : SCORE + 1], means[:, :4]]
         voted += [rows[:last, LEVEL : UNIT + 1], means[:, 4:], rows[:last, MARGIN:]]
         return jnp.pad(jnp.concatenate(voted, axis=1), ((0, room - last), (0, 0)))
 
-    left = jnp.zeros((3, room, SCORE + 1), jnp.float32)
+    left = jnp.zeros((5, room, SCORE + 1), jnp.float32)
     used = jnp.minimum(used, room)
-    state = rows, numbers < used, used, over, left, jnp.zeros(3, jnp.int32)
-    looks = second_look.LOOKS if config.second_look else 1
-    rounds = {"pnet": 0, "rnet": 1, "onet": 3 if config.second_look else 2}[until]
-    if rounds:
-        state = jax.lax.fori_loop(jnp.int32(0), rounds, play, state)
+    state = rows, numbers < used, used, over, left, jnp.zeros(5, jnp.int32)
+    turns = {"pnet": (0, 0), "rnet": (1, 2), "onet": (2, 5)}[until][config.second_look]
+    if turns:
+        state = jax.lax.fori_loop(jnp.int32(0), turns, play, state)
     rows, keep, used, over, left, counts = state
-    left, counts = left[:2], counts[:2]
+    left, counts = left[:3:2], counts[:3:2]
     if until != "onet":
+        stage = ("pnet", "rnet").index(until)
         count = keep.sum(dtype=jnp.int32)
-        kept = keep & (jnp.cumsum(keep, dtype=jnp.int32) <= capacities[rounds])
-        rows = jnp.concatenate([squared(rows, False), rows[:, SCORE:]], axis=1)
+        kept = keep & (jnp.cumsum(keep, dtype=jnp.int32) <= capacities[2 * stage])
+        rows = jnp.concatenate([squared(rows, 0), rows[:, SCORE:]], axis=1)
         rows, kept = ordered(rows, rows[:, SCORE], kept, used)
-        over = over.at[1 + rounds].add(count - kept)
+        over = over.at[1 + stage].add(count - kept)
         return Faces(rows, jnp.zeros((room, 5, 2)), kept, over, left, counts)
     rows, keep = rows[:last], keep[:last]
     scores = rows[:, SCORE]
+    looks = second_look.LOOKS["onet"] if config.second_look else 1
     if config.second_look:
         scores = jax.nn.sigmoid(rows[:, MARGIN] / looks)
-        keep &= scores > thresholds[1]
+        keep &= scores > certain
     windows = jnp.concatenate([rows[:, OFFSETS] / looks, scores[:, None]], axis=1)
     order = jnp.argsort(-jnp.where(keep, scores, -1.0), stable=True)
     landmarks = (rows[:, POINTS] / looks)[order].reshape(-1, 5, 2)

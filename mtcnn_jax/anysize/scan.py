@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from mtcnn_jax.anysize import sheet, workspace
 from mtcnn_jax.anysize.layout import COLUMNS, Table
 from mtcnn_jax.cascade.pyramid import WINDOW
-from mtcnn_jax.cascade.size_prior import log_odds
+from mtcnn_jax.cascade.size_prior import COUNTED, log_odds
 from mtcnn_jax.networks.cpu import pnet_rows
 from mtcnn_jax.networks.layers import STRIDE
 
@@ -77,14 +77,14 @@ def scanned(
         table: of the picture.
         counts: int32 [2], windows in the store, and windows found.
         threshold: float32 [], that a score must exceed.
-        prior: float32 [], as in `size_prior.log_odds`.
+        prior: float32 [], `DetectConfig.size_prior`.
 
     Returns:
         The memory with what was found, and the counts now. Of more windows than the store is for,
         those of highest score are in it.
     """
     capacity = (len(work.store) - ADDED) // 2
-    priors = log_odds(WINDOW * table.scales[:, 3], prior)
+    priors = log_odds(WINDOW * table.scales[:, 3], COUNTED["pnet"] * prior)
 
     def thin(kept: jax.Array, _: jax.Array, store: jax.Array) -> jax.Array:
         within = jnp.arange(len(store), dtype=jnp.int32) < kept

@@ -11,7 +11,7 @@ packing: levels that go through P-Net together.
 crops: what R-Net and O-Net look at, cut from halved pictures.
 nms: exact greedy suppression.
 voting: a face's box and points from all windows on it.
-second_look: what O-Net says of a face, straight on and mirrored.
+second_look: what R-Net and O-Net say when they look again, straight on and mirrored.
 size_prior: odds of a face by the size of a window.
 materialize: what the compiler is to compute once.
 """

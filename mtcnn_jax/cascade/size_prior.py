@@ -2,7 +2,8 @@
 
 An octave up the pyramid has a quarter of the windows, and faces are not a quarter as many: the odds
 of a face rise with the window's side, before anything is looked at. The networks do not know them.
-Each sees all windows at one size. Not in the paper.
+Each sees all windows at one size. The later a network, the more often it counts the prior in: its
+windows are fewer, and what is false among them is small. Not in the paper.
 """
 
 import jax
@@ -14,6 +15,9 @@ SMALLEST = 20.0
 OCTAVES = 2
 """Doublings of that side after which the odds rise no more: from 80 pixels on."""
 
+COUNTED = {"pnet": 1.0, "rnet": 2.0, "onet": 3.0}
+"""How many times each network counts the prior in. All once: 0.012 less of AP on easy faces, 0.007
+on medium ones, and 0.011 more on hard ones."""
 
 FACE = (0.0, 1.0)
 """Of two logits, that of a face."""

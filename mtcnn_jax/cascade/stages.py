@@ -16,11 +16,26 @@ import jax.numpy as jnp
 from mtcnn_jax.cascade import boxes as box_lib
 from mtcnn_jax.cascade import crops, packing, pyramid
 from mtcnn_jax.cascade.arguments import check_padded
-from mtcnn_jax.cascade.nms import nms, nms_in_steps
-from mtcnn_jax.cascade.second_look import AT_ONCE, BOX, LOOKS, MARGIN, POINTS, said
-from mtcnn_jax.cascade.size_prior import FACE, log_odds, raised
+from mtcnn_jax.cascade.second_look import (
+    BOX,
+    MARGIN,
+    POINTS,
+    averaged,
+    confirmed,
+    margin_of,
+    said,
+)
+from mtcnn_jax.cascade.size_prior import COUNTED, FACE, log_odds, raised
 from mtcnn_jax.cascade.voting import vote
-from mtcnn_jax.cascade.windows import Windows, calibrated, compacted, keep_best, look_at, take
+from mtcnn_jax.cascade.windows import (
+    Windows,
+    calibrated,
+    compacted,
+    keep_best,
+    look_at,
+    suppress,
+    take,
+)
 from mtcnn_jax.config import DetectConfig
 from mtcnn_jax.networks.backends import backend_of
 from mtcnn_jax.networks.forward import as_float32, forward
@@ -90,7 +105,8 @@ def scan(
     """
     found = []
     outputs = _outputs(params["pnet"], chain, size, levels, config.backend)
-    priors = log_odds(pyramid.WINDOW * jnp.asarray(pyramid.units(levels)), config.size_prior)
+    sides = pyramid.WINDOW * jnp.asarray(pyramid.units(levels))
+    priors = log_odds(sides, COUNTED["pnet"] * config.size_prior)
     for number, (level, (logits, offsets)) in enumerate(zip(levels, outputs, strict=True)):
         logits = logits.reshape(-1, 2) + priors[number] * jnp.array(FACE, jnp.float32)
         scores = jax.nn.softmax(logits)[..., 1]
@@ -109,17 +125,6 @@ def scan(
         box = jnp.zeros((1, 4), jnp.float32)
         found.append(Windows(box, zeros, box, zeros > 0, zeros.astype(jnp.int32)))
     return jax.tree.map(lambda *parts: jnp.concatenate(parts), *found)
-
-
-def _suppress(
-    windows: Windows, threshold: float, backend: str, *, mode: str = "union", within: bool = False
-) -> tuple[jax.Array, jax.Array]:
-    """What `nms` keeps of sorted windows, over all or `within` their groups, and the undecided."""
-    groups = windows.groups if within else None
-    if backend_of(backend) == "gpu_unrolled":
-        return nms_in_steps(windows.boxes, windows.valid, threshold, groups=groups, mode=mode)
-    keep = nms(windows.boxes, windows.valid, threshold, groups=groups, mode=mode, backend=backend)
-    return keep, jnp.zeros((), jnp.int32)
 
 
 def propose(windows: Windows, units: jax.Array, config: DetectConfig) -> tuple[Windows, jax.Array]:
@@ -144,21 +149,30 @@ def propose(windows: Windows, units: jax.Array, config: DetectConfig) -> tuple[W
         between = room
     windows, dropped = keep_best(windows, capacity)
     within, overall = config.nms_thresholds[:2]
-    keep, undecided = _suppress(windows, within, config.backend, within=True)
+    keep, undecided = suppress(windows, within, config.backend, within=True)
     over_candidates = over + dropped + undecided
     windows, over = compacted(windows._replace(valid=keep), between)
     windows = windows._replace(boxes=windows.boxes * jnp.asarray(units)[windows.groups, None])
-    keep, undecided = _suppress(windows, overall, config.backend)
+    keep, undecided = suppress(windows, overall, config.backend)
     windows, dropped = compacted(windows._replace(valid=keep), room)
     squares = box_lib.to_square(calibrated(windows))
     over_windows = over + dropped + undecided
     return windows._replace(boxes=squares), jnp.stack([over_candidates, over_windows])
 
 
+def _look(
+    stage: str, params: Params, crops_of: Callable, config: DetectConfig, windows: Windows
+) -> tuple[jax.Array, ...]:
+    """What `look_at` gives of R-Net or O-Net, with the prior by size in the logits."""
+    chunk = config.used_chunks[("rnet", "onet").index(stage)]
+    logits, *rest = look_at(stage, params, crops_of, windows, chunk=chunk, backend=config.backend)
+    return raised(logits, windows.boxes, COUNTED[stage] * config.size_prior), *rest
+
+
 def refine(
     params: Params, crops_of: Callable, windows: Windows, config: DetectConfig
 ) -> tuple[Windows, jax.Array]:
-    """R-Net, suppression, calibration, squares.
+    """R-Net, suppression, calibration, a second look, squares.
 
     Args:
         params: of all three networks.
@@ -169,22 +183,22 @@ def refine(
     Returns:
         Square windows for O-Net, [capacities[2]], and int32 [], what went over that capacity.
     """
-    logits, offsets = look_at(
-        "rnet",
-        params["rnet"],
-        crops_of,
-        windows,
-        chunk=config.used_chunks[0],
-        backend=config.backend,
-    )
-    logits = raised(logits, windows.boxes, config.size_prior)
+    look = functools.partial(_look, "rnet", params["rnet"], crops_of, config)
+    logits, offsets = look(windows)
     scores = jax.nn.softmax(logits)[..., 1]
     valid = windows.valid & (scores > config.thresholds[1])
     windows = windows._replace(scores=scores, offsets=offsets, valid=valid)
-    windows, _ = keep_best(windows, windows.valid.shape[0])
-    keep, undecided = _suppress(windows, config.nms_thresholds[2], config.backend)
-    windows, over = compacted(windows._replace(valid=keep), config.capacities[2])
-    return windows._replace(boxes=box_lib.to_square(calibrated(windows))), over + undecided
+    order = jnp.argsort(-jnp.where(valid, scores, -1.0), stable=True)
+    windows, margin = take((windows, margin_of(logits)), order)
+    keep, undecided = suppress(windows, config.nms_thresholds[2], config.backend)
+    room = config.capacities[2]
+    windows, over = compacted(windows._replace(valid=keep), room)
+    margin = jnp.pad(margin[jnp.argsort(~keep, stable=True)], (0, room))[:room]
+    windows = windows._replace(boxes=calibrated(windows))
+    if config.second_look:
+        windows, more = confirmed(look, windows, margin, config)
+        undecided += more
+    return windows._replace(boxes=box_lib.to_square(windows.boxes)), over + undecided
 
 
 def finish(
@@ -202,14 +216,7 @@ def finish(
         Windows whose boxes are the faces', not clipped, their landmarks [n, 5, 2], and int32 [],
         how many were left undecided.
     """
-
-    def look(windows: Windows) -> tuple[jax.Array, ...]:
-        chunk = config.used_chunks[1]
-        logits, *rest = look_at(
-            "onet", params["onet"], crops_of, windows, chunk=chunk, backend=config.backend
-        )
-        return raised(logits, windows.boxes, config.size_prior), *rest
-
+    look = functools.partial(_look, "onet", params["onet"], crops_of, config)
     heads = look(windows)
     first = said(windows.boxes, *heads)
     margin = first[:, MARGIN]
@@ -221,50 +228,15 @@ def finish(
     order = jnp.argsort(-jnp.where(valid, scores, -1.0), stable=True)
     windows, first, weights = take((windows, first, weights), order)
     smaller = config.nms_thresholds[3]
-    keep, undecided = _suppress(windows, smaller, config.backend, mode="min")
+    keep, undecided = suppress(windows, smaller, config.backend, mode="min")
     votes = vote(windows.boxes, first[:, MARGIN + 1 :], weights, config.voting)
     windows = windows._replace(boxes=votes[:, :4], valid=keep)
     whole = jnp.concatenate([first[:, :1], votes], axis=1)
     windows, whole = take((windows, whole), jnp.argsort(~keep, stable=True))
     if config.second_look:
-        windows, whole, over = _look_again(look, windows, whole, config)
+        windows, whole, over = averaged(look, windows, whole, config)
         undecided += over
     return windows, whole[:, POINTS].reshape(-1, 5, 2), undecided
-
-
-def _look_again(
-    look: Callable, windows: Windows, first: jax.Array, config: DetectConfig
-) -> tuple[Windows, jax.Array, jax.Array]:
-    """A second look at faces: see `second_look`.
-
-    Args:
-        look: from windows to O-Net's outputs.
-        windows: the faces, the valid ones first.
-        first: float32 [n, 15], what is known of them.
-        config: the last threshold, which the mean score has to exceed too.
-
-    Returns:
-        The faces by descending score, the mean of what was said, and int32 [], how many faces the
-        backend left out.
-    """
-    count = windows.valid.shape[0]
-    seen = min(count, AT_ONCE) if backend_of(config.backend) == "gpu_unrolled" else count
-    left_out = jnp.maximum(windows.valid.sum(dtype=jnp.int32) - seen, 0)
-    squares = box_lib.to_square(windows.boxes[:seen])
-    both = jnp.concatenate([squares, box_lib.mirror(squares)])
-    twice = jax.tree.map(lambda rows: jnp.concatenate([rows[:seen], rows[:seen]]), windows)
-    again = said(both, *look(twice._replace(boxes=both)))
-    mean = (first[:seen] + again[:seen] + again[seen:]) / LOOKS
-    scores = jax.nn.sigmoid(mean[:, MARGIN])
-    valid = windows.valid[:seen] & (scores > config.thresholds[2])
-    rest = ((0, count - seen), (0, 0))
-    windows = windows._replace(
-        boxes=jnp.pad(mean[:, BOX], rest),
-        scores=jnp.pad(scores, rest[0]),
-        valid=jnp.pad(valid, rest[0]),
-    )
-    order = jnp.argsort(-jnp.where(windows.valid, windows.scores, -1.0), stable=True)
-    return *take((windows, jnp.pad(mean, rest)), order), left_out
 
 
 def run_stages(

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from mtcnn_jax.cascade import boxes as box_lib
+from mtcnn_jax.cascade.nms import nms, nms_in_steps
 from mtcnn_jax.networks.backends import backend_of
 from mtcnn_jax.networks.forward import forward
 from mtcnn_jax.networks.layers import HEADS
@@ -63,6 +64,17 @@ def calibrated(windows: Windows) -> jax.Array:
     return box_lib.decode_offsets(windows.boxes, windows.offsets)
 
 
+def suppress(
+    windows: Windows, threshold: float, backend: str, *, mode: str = "union", within: bool = False
+) -> tuple[jax.Array, jax.Array]:
+    """What `nms` keeps of sorted windows, over all or `within` their groups, and the undecided."""
+    groups = windows.groups if within else None
+    if backend_of(backend) == "gpu_unrolled":
+        return nms_in_steps(windows.boxes, windows.valid, threshold, groups=groups, mode=mode)
+    keep = nms(windows.boxes, windows.valid, threshold, groups=groups, mode=mode, backend=backend)
+    return keep, jnp.zeros((), jnp.int32)
+
+
 def look_at(
     stage: str, params: Any, crops_of: Callable, windows: Windows, *, chunk: int, backend: str
 ) -> tuple[jax.Array, ...]:
@@ -72,8 +84,8 @@ def look_at(
         stage: "rnet" or "onet".
         params: of that network.
         crops_of: windows [k, 4] to crops [k, side, side, 3], normalised.
-        windows: the valid ones first.
-        chunk: how many go through together; the loop ends after the last valid one.
+        windows: in any order.
+        chunk: how many go through together, by size; the loop ends after the last valid one.
         backend: as in `networks.backends`; on a GPU the first chunk is not asked for, but looked at
             in any case, and "gpu_unrolled" makes one of all.
 

@@ -47,7 +47,7 @@ FLAGS = (
     Flag("thresholds", _CONFIG.thresholds, "scores to pass P-Net, R-Net and O-Net", tuple),
     Flag("scale_factor", _CONFIG.scale_factor, "from a pyramid level to the next", float),
     Flag("voting", _CONFIG.voting, "IoU for a say in a face; 1: the best window's", float),
-    Flag("second_look", _CONFIG.second_look, "look at each face once more, and mirrored", bool),
+    Flag("second_look", _CONFIG.second_look, "look again at what R-Net and O-Net leave", bool),
     Flag("size_prior", _CONFIG.size_prior, "log-odds more for each doubling of a side", float),
 )
 """In the order in which help tells of them."""

@@ -100,8 +100,8 @@ class MTCNN:
         check_method(self.selection_method)
         self.keep_all = keep_all
         self.device = device
-        # The bundled weights are made for it, the originals know none.
-        self._size_prior = DetectConfig.size_prior if weights is None else 0
+        # The bundled weights are made for these, the originals know none.
+        self._additions = {} if weights is None else {"second_look": False, "size_prior": 0}
         self._config()
         self._params = load_networks(weights, device)
 
@@ -112,8 +112,7 @@ class MTCNN:
             thresholds=self.thresholds,
             scale_factor=self.factor,
             nms_thresholds=(0.5, 0.7, 0.7, 0.7),
-            second_look=False,
-            size_prior=self._size_prior,
+            **self._additions,
         )
 
     def eval(self) -> "MTCNN":

@@ -77,8 +77,8 @@ class MTCNN:
         self.min_face_size = min_face_size
         self.steps_threshold = (0.6, 0.7, 0.8) if steps_threshold is None else steps_threshold
         self.scale_factor = scale_factor
-        # The bundled weights are made for it, the originals know none.
-        self._size_prior = DetectConfig.size_prior if weights_file is None else 0
+        # The bundled weights are made for these, the originals know none.
+        self._additions = {} if weights_file is None else {"second_look": False, "size_prior": 0}
         self._config()
         self._params = load_networks(weights_file, device)
 
@@ -97,8 +97,7 @@ class MTCNN:
             scale_factor=self.scale_factor if scale_factor is None else scale_factor,
             thresholds=tuple(own if given is None else given for given, own in pairs),
             nms_thresholds=overlaps,
-            second_look=False,
-            size_prior=self._size_prior,
+            **self._additions,
         )
 
     def detect_faces(

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from mtcnn_jax import DetectConfig, detect_padded
-from mtcnn_jax.cascade import crops
+from mtcnn_jax.cascade import crops, stages
 from mtcnn_jax.networks.forward import forward
 from tests.mtcnn_jax.cascade.test_boxes import overlap
+from tests.mtcnn_jax.cascade.test_nms import greedy
 
 CONFIG = DetectConfig(capacities=(1024, 512, 64))
 ONCE = dataclasses.replace(CONFIG, second_look=False)
@@ -38,6 +39,24 @@ def faces(params, canvas, size=None, config=CONFIG):
 
 def faces_in(params, picture, shape, config=CONFIG):
     return faces(params, on_canvas(picture, shape), picture.shape[:2], config)
+
+
+@functools.partial(jax.jit, static_argnames="until")
+def stages_of(params, canvas, size, until):
+    return stages.run_stages(params, canvas, size, CONFIG, until=until)[0]
+
+
+def cutter(picture, side):
+    """From windows in a picture to crops."""
+    size = np.array(picture.shape[:2])
+    pixels, shapes = crops.materialized_mips(picture, size, crops.mip_count(WHOLE, 24))
+    return functools.partial(crops.crop_from, pixels, shapes, size, crop_size=side, normalized=True)
+
+
+def odds_of(logits, sides, times):
+    logits = np.asarray(logits, np.float64)
+    prior = times * 0.25 * np.log2(np.clip(sides, 20, 80) / 20)
+    return logits[:, 1] - logits[:, 0] + prior
 
 
 def same(one, other, *, atol):
@@ -86,32 +105,33 @@ def test_a_face_is_the_mean_of_the_windows_on_it(params, street):
     assert len(voters) == 5 and max(voters) > 2
 
 
-def test_a_second_look_is_the_mean_with_two_more(params, street):
-    """O-Net at the squares about the faces, as they are and turned over by NumPy."""
+def test_a_second_look_is_the_mean_with_four_more(params, street):
+    """O-Net at the squares about the faces, as they are and turned over by NumPy, and again."""
     boxes, scores, points = (field.astype(np.float64) for field in faces_in(params, street, WHOLE))
-    first = faces_in(params, street, WHOLE, ONCE)
+    size, cut = np.array(street.shape[:2]), cutter(street, 48)
+    left = stages_of(params, on_canvas(street, WHOLE), size, "rnet")["rnet"]
+    found, five, _ = jax.jit(lambda left: stages.finish(params, cut, left, ONCE))(left)
+    first = [np.asarray(field)[found.valid] for field in (found.boxes, found.scores, five)]
     assert 3 <= len(boxes) <= len(first[0])
-    size = np.array(street.shape[:2])
-    pixels, shapes = crops.materialized_mips(street, size, crops.mip_count(WHOLE, 24))
     wanted = []
     for box, score, landmarks in zip(*first, strict=True):
-        half = (box[2:] - box[:2]).max() / 2
-        low = (box[:2] + box[2:]) / 2 - half
-        window = np.array([[*low, *(low + 2 * half)]], np.float32)
-        cut = crops.crop_from(pixels, shapes, size, window, crop_size=48, normalized=True)
         looks = [[np.log(score / (1 - score)), *box, *landmarks.ravel()]]
-        for turned, crop in enumerate((np.array(cut), np.array(cut)[:, :, ::-1])):
-            heads = forward("onet", params["onet"], crop, backend="reference")
-            logits, (left, top, right, bottom), numbers = (np.array(head)[0] for head in heads)
-            x, y = numbers[:5], numbers[5:]
-            if turned:
-                left, right, order = -right, -left, [1, 0, 2, 4, 3]
-                x, y = 1 - x[order], y[order]
-            sides = np.array([0, 0, 1, 1]) + [left, top, right, bottom]
-            corners = np.tile(low, 2) + 2 * half * sides
-            five = low + 2 * half * np.stack([x, y], axis=1)
-            odds = logits[1] - logits[0] + 0.25 * np.log2(np.clip(2 * half, 20, 80) / 20)
-            looks.append([odds, *corners, *five.ravel()])
+        for _ in range(2):
+            box = np.mean(looks, axis=0)[1:5]
+            half = (box[2:] - box[:2]).max() / 2
+            low = (box[:2] + box[2:]) / 2 - half
+            crop = np.array(cut(np.array([[*low, *(low + 2 * half)]], np.float32)))
+            for turned, pixels in enumerate((crop, crop[:, :, ::-1])):
+                heads = forward("onet", params["onet"], pixels, backend="reference")
+                logits, (left, top, right, bottom), numbers = (np.array(head)[0] for head in heads)
+                x, y = numbers[:5], numbers[5:]
+                if turned:
+                    left, right = -right, -left
+                    x, y = 1 - x[[1, 0, 2, 4, 3]], y[[1, 0, 2, 4, 3]]
+                sides = np.array([0, 0, 1, 1]) + [left, top, right, bottom]
+                corners = np.tile(low, 2) + 2 * half * sides
+                five = low + 2 * half * np.stack([x, y], axis=1)
+                looks.append([*odds_of([logits], 2 * half, 3), *corners, *five.ravel()])
         wanted.append(np.mean(looks, axis=0))
     wanted = np.array(wanted)
     wanted[:, 0] = 1 / (1 + np.exp(-wanted[:, 0]))
@@ -121,6 +141,37 @@ def test_a_second_look_is_the_mean_with_two_more(params, street):
     limits = np.tile(size[::-1], 2)
     np.testing.assert_allclose(boxes, np.clip(wanted[:, 1:5], 0, limits), atol=0.01)
     np.testing.assert_allclose(points.reshape(-1, 10), wanted[:, 5:], atol=0.01)
+
+
+def test_r_net_looks_twice_at_what_it_leaves(params, street):
+    """Crops turned over by NumPy, suppression by a loop."""
+    size, cut = np.array(street.shape[:2]), cutter(street, 24)
+    left = stages_of(params, on_canvas(street, WHOLE), size, "rnet")
+    squares = np.asarray(left["pnet"].boxes, np.float64)[left["pnet"].valid]
+    sides = squares[:, 2] - squares[:, 0]
+    look = functools.partial(forward, "rnet", params["rnet"], backend="reference")
+    logits, offsets = look(cut(squares.astype(np.float32)))
+    first = odds_of(logits, sides, 2)
+    boxes = squares + np.asarray(offsets, np.float64) * sides[:, None]
+
+    def left_of(scores, boxes, overlap):
+        order = np.argsort(-scores)
+        sure = scores[order] > np.log(CONFIG.thresholds[1] / (1 - CONFIG.thresholds[1]))
+        return order[greedy(boxes[order], sure, overlap, np.zeros(len(order)))]
+
+    rows = left_of(first, squares, CONFIG.nms_thresholds[2])
+    boxes, first = boxes[rows], first[rows]
+    half = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True) / 2
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
+    squares = np.concatenate([middle - half, middle + half], axis=1)
+    crop = np.array(cut(squares.astype(np.float32)))
+    again = [odds_of(look(c)[0], 2 * half[:, 0], 2) for c in (crop, crop[:, :, ::-1])]
+    lower = np.minimum(first, np.mean([first, *again], axis=0))
+    rows = left_of(lower, boxes, 0.75)
+    assert 5 <= len(rows) < len(lower) and (lower < first)[rows].any()
+    found = [np.asarray(field)[left["rnet"].valid] for field in left["rnet"][:2]]
+    np.testing.assert_allclose(found[0], squares[rows], atol=0.01)
+    np.testing.assert_allclose(found[1], 1 / (1 + np.exp(-lower[rows])), atol=1e-4)
 
 
 def test_padding_changes_nothing(params, street):

@@ -224,7 +224,8 @@ def test_windows_are_suppressed_as_in_the_package_whatever_the_default_here(foun
     assert [config.nms_thresholds for config in found] == [(0.5, 0.7, 0.7, 0.7)]
 
 
-def test_the_bundled_weights_alone_have_the_prior_that_they_are_made_for(found, params):
+def test_the_bundled_weights_alone_are_looked_with_as_they_are_made_for(found, params):
     for weights in (None, params):
         MTCNN(weights=weights).detect(picture(1))
-    assert [config.size_prior for config in found] == [0.25, 0]
+    looks = [(config.second_look, config.size_prior) for config in found]
+    assert looks == [(True, 0.25), (False, 0)]

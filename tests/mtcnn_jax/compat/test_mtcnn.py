@@ -155,7 +155,8 @@ def test_a_photo_has_the_face_that_the_package_finds(params, astronaut):
     np.testing.assert_allclose(face["keypoints"]["right_eye"], [245, 102], atol=0.04 * 83)
 
 
-def test_the_bundled_weights_alone_have_the_prior_that_they_are_made_for(asked, params):
+def test_the_bundled_weights_alone_are_looked_with_as_they_are_made_for(asked, params):
     for weights in (None, params):
         MTCNN(weights_file=weights).detect_faces(picture(1))
-    assert [config.size_prior for config in asked] == [0.25, 0]
+    looks = [(config.second_look, config.size_prior) for config in asked]
+    assert looks == [(True, 0.25), (False, 0)]
