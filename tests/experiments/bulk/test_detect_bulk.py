@@ -109,8 +109,9 @@ def check(found, folder, *, errors=()):
         for key in ("boxes", "scores", "landmarks"):
             array = getattr(wanted, key)
             given = np.array(row[key], np.float32).reshape(array.shape)
-            # Votes 20 pixels apart, their weights rounded by 1e-4: 0.0023 was seen.
-            np.testing.assert_allclose(given, array, atol=5e-3)
+            # The command compiles with optimizations, the suite without. Votes 20 pixels apart,
+            # their weights rounded by 1e-4: 0.0023 and, on another CPU, 0.0053 pixels were seen.
+            np.testing.assert_allclose(given, array, atol=2e-2)
         faces += len(wanted)
     assert faces > 5
 
