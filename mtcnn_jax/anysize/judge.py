@@ -204,9 +204,9 @@ def judged(
     over = jnp.stack([jnp.maximum(counts[1] - first, 0), jnp.maximum(used - room, 0), jnp.int32(0)])
     numbers = jnp.arange(room, dtype=jnp.int32)
     (sure, certain), (after_rnet, after_onet) = config.thresholds[1:], config.nms_thresholds[2:]
-    confirmed = second_look.CONFIRMED_OVERLAP
-    thresholds = jnp.stack([*map(jnp.asarray, (sure, sure, certain, 0.0, 0.0))])
-    overlaps = jnp.stack([*map(jnp.asarray, (after_rnet, confirmed, after_onet, 1.0, 1.0))])
+    confirmed, agreed = second_look.CONFIRMED_OVERLAP, second_look.AGREED_OVERLAP
+    thresholds = jnp.stack([*map(jnp.asarray, (sure, sure, certain, -1.0, certain))])
+    overlaps = jnp.stack([*map(jnp.asarray, (after_rnet, confirmed, after_onet, 1.0, agreed))])
     last = min(room, last)
     capacities = jnp.array((room, last, last, last, last), jnp.int32)
 
@@ -221,9 +221,10 @@ def judged(
         number = turn * (1 if config.second_look else 2)
         final, later = number == 2, number > 2
         again = later | (number == 1)
+        looks = jnp.where(later, 2 * number - 3, second_look.LOOKS["rnet"])
         kept = keep & (jnp.cumsum(keep, dtype=jnp.int32) <= capacities[number])
         # In squares, those of like sizes together: what is cut follows from the largest.
-        squares = squared(rows, jnp.where(later, 2 * number - 5, 0))
+        squares = squared(rows, jnp.where(later, looks - 2, 0))
         rows = jnp.concatenate([rows, squares], axis=1)
         rows, count = ordered(rows, squares[:, 2] - squares[:, 0], kept, used)
         rows, squares = rows[:, : MARGIN + 1], rows[:, MARGIN + 1 :]
@@ -249,19 +250,19 @@ def judged(
         )
         said = jnp.pad(said, ((0, room - last), (0, 0)))
         margins = rows[:, MARGIN:] + said[:, : second_look.MARGIN + 1]
-        sums = [rows[:, : SCORE + 1], rows[:, OFFSETS] + said[:, second_look.BOX]]
+        mean = jax.nn.sigmoid(margins / looks)
+        sums = [rows[:, BOX], mean, rows[:, OFFSETS] + said[:, second_look.BOX]]
         sums += [rows[:, LEVEL : UNIT + 1], rows[:, POINTS] + said[:, second_look.POINTS], margins]
         # R-Net's changes the score alone, to the lower one.
-        lower = jnp.minimum(
-            rows[:, SCORE : SCORE + 1], jax.nn.sigmoid(margins / second_look.LOOKS["rnet"])
-        )
+        lower = jnp.minimum(rows[:, SCORE : SCORE + 1], mean)
         scored = [rows[:, BOX], lower, rows[:, OFFSETS.start :]]
         parts, sums, scored = (jnp.concatenate(each, axis=1) for each in (parts, sums, scored))
         rows = jnp.where(later, sums, jnp.where(again, scored, parts))
-        wanted = (numbers < count) & (later | (rows[:, SCORE] > thresholds[number]))
+        wanted = (numbers < count) & (rows[:, SCORE] > thresholds[number])
         rows, used = ordered(rows, rows[:, SCORE], wanted, count)
         boxes = box_lib.decode_offsets(rows[:, BOX], rows[:, OFFSETS])
         boxes = jnp.where(final | again, boxes, rows[:, BOX])
+        boxes = jnp.where(later, rows[:, OFFSETS] / looks, boxes)
         keep = nms(boxes, numbers < used, overlaps[number], smaller=final)
         rows = jax.lax.cond(final, elected, lambda rows, *_: rows, rows, boxes, used)
         return rows, keep, used, over, left, counts.at[number].set(count)
@@ -294,12 +295,8 @@ def judged(
         over = over.at[1 + stage].add(count - kept)
         return Faces(rows, jnp.zeros((room, 5, 2)), kept, over, left, counts)
     rows, keep = rows[:last], keep[:last]
-    scores = rows[:, SCORE]
     looks = second_look.LOOKS["onet"] if config.second_look else 1
-    if config.second_look:
-        scores = jax.nn.sigmoid(rows[:, MARGIN] / looks)
-        keep &= scores > certain
-    windows = jnp.concatenate([rows[:, OFFSETS] / looks, scores[:, None]], axis=1)
-    order = jnp.argsort(-jnp.where(keep, scores, -1.0), stable=True)
+    windows = jnp.concatenate([rows[:, OFFSETS] / looks, rows[:, SCORE : SCORE + 1]], axis=1)
+    order = jnp.argsort(~keep, stable=True)
     landmarks = (rows[:, POINTS] / looks)[order].reshape(-1, 5, 2)
     return Faces(windows[order], landmarks, keep.sum(dtype=jnp.int32), over, left, counts)

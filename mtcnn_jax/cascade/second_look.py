@@ -3,9 +3,9 @@
 The windows that P-Net and R-Net leave lie beside a face as often as on it. Where the face is known,
 the square about its box is a better window, and its mirror image another sight of the same face.
 What all looks say is averaged. O-Net looks so for boxes, points and log-odds, and once more at the
-square about the better box. R-Net looks so once, for log-odds alone: its boxes stay, one of several
-that come to lie on each other goes, and a score is the lower of the first look's and the mean's,
-for both have to exceed the threshold. Not in the paper.
+square about the better box. R-Net looks so once, for log-odds alone: its boxes stay, and a score is
+the lower of the first look's and the mean's, for both have to exceed the threshold. Of several that
+then lie on each other one stays, of R-Net's windows as of the faces. Not in the paper.
 """
 
 from collections.abc import Callable
@@ -24,6 +24,10 @@ LOOKS = {"rnet": 3, "onet": 5}
 CONFIRMED_OVERLAP = 0.75
 """IoU of R-Net's boxes above which the lower score goes after its second look: at 0.6 O-Net has too
 few windows of a face that vote, and above 0.85 they crowd out those of others."""
+
+AGREED_OVERLAP = 0.5
+"""IoU of faces above which the lower score goes after the last look, for the boxes of two windows
+on a face come to agree: of 26 doubles above a score of 0.7 on 450 pictures, 5 are left."""
 
 MARGIN, BOX, POINTS = 0, slice(1, 5), slice(5, 15)
 """Columns of what a look says."""
@@ -105,7 +109,7 @@ def averaged(
 
     Returns:
         The faces by descending score, the mean of what was said, and int32 [], how many faces the
-        backend left out.
+        backend left out or undecided.
     """
     count = windows.valid.shape[0]
     seen = min(count, AT_ONCE) if backend_of(config.backend) == "gpu_unrolled" else count
@@ -120,7 +124,11 @@ def averaged(
     valid = windows.valid & (scores > config.thresholds[2])
     windows = windows._replace(scores=scores, valid=valid)
     order = jnp.argsort(-jnp.where(valid, scores, -1.0), stable=True)
-    return *_padded(take((windows, mean), order), count - seen), left_out
+    windows, mean = take((windows, mean), order)
+    keep, undecided = suppress(windows, AGREED_OVERLAP, config.backend)
+    windows = windows._replace(valid=keep)
+    windows, mean = take((windows, mean), jnp.argsort(~keep, stable=True))
+    return *_padded((windows, mean), count - seen), left_out + undecided
 
 
 def _padded(rows: tuple, more: int) -> tuple:
