@@ -18,6 +18,7 @@ from PIL import Image
 import mtcnn_jax as mj
 from experiments.bulk import cluster
 from experiments.bulk.attempts import FOLDER
+from mtcnn_jax.runtime import programs
 from tests import ROOT
 from tests.conftest import FLAGS
 from tests.experiments.bulk.jobs import rows
@@ -81,6 +82,16 @@ def kill(process):
     assert not psutil.wait_procs(workers, timeout=PATIENCE)[1]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _compiled_as_by_the_command():
+    """Without optimizations votes 20 pixels apart are rounded otherwise, by 0.0053 on one CPU."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mtcnn_jax.runtime.compiled._QUICKLY", {"xla_backend_optimization_level": 1})
+        programs.drop()
+        yield
+    programs.drop()
+
+
 @pytest.fixture(scope="module")
 def parts_of_a_portrait(tmp_path_factory):
     """A folder of 40 small pictures, some with a face; and each by its name."""
@@ -109,9 +120,7 @@ def check(found, folder, *, errors=()):
         for key in ("boxes", "scores", "landmarks"):
             array = getattr(wanted, key)
             given = np.array(row[key], np.float32).reshape(array.shape)
-            # The command compiles with optimizations, the suite without. Votes 20 pixels apart,
-            # their weights rounded by 1e-4: 0.0023 and, on another CPU, 0.0053 pixels were seen.
-            np.testing.assert_allclose(given, array, atol=2e-2)
+            np.testing.assert_allclose(given, array, atol=5e-3)
         faces += len(wanted)
     assert faces > 5
 
